@@ -65,7 +65,8 @@ def open_untrained(model: str, options: LoadOptions) -> Network:
     elif find_added_kind(model) is None and is_caffe(model):
         network = caffe_network.load_untrained_caffe(model, options)
     else:
-        return draw_untrained(open_network(model, options), options.seed)
+        own = replace(options, weights=None) if options.weights == "random" else options
+        return draw_untrained(open_network(model, own), options.seed)
     assert isinstance(network, ListedNetwork)
     return replace(network, source=describe_untrained(network.source, options.seed))
 

@@ -37,7 +37,7 @@ def draw_untrained(network: Network, seed: int) -> Network:
     """
     if type(network) is not TorchNetwork:
         raise ModelError(
-            f"{network.name} cannot be re-initialized: {type(network).__name__} keeps weights and no rule to draw them; "
+            f"{network.name} cannot be re-initialized: {type(network).__name__} has no rule to draw its weights; "
             f"give the architecture as torchvision:NAME, timm:NAME, hf:NAME, python:module:function or a prototxt"
         )
     module = draw_module(network.module, seed, network.name)

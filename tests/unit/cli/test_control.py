@@ -61,7 +61,7 @@ def test_an_onnx_file_is_refused_in_one_sentence(capsys, words, tmp_path):
     path = write_onnx(tmp_path / "net.onnx", nets.make_small_net(), x=torch.zeros(2, 3, 32, 32))
     code, _, err = run(capsys, "control", path, *words[2:])
     assert code == 2
-    assert "cannot be re-initialized: OnnxNetwork keeps weights and no rule to draw them" in err
+    assert "cannot be re-initialized: OnnxNetwork has no rule to draw its weights" in err
 
 
 def test_a_run_and_a_finished_run_are_tested_against_untrained_networks(capsys, words, tmp_path):

@@ -152,6 +152,11 @@ def test_a_users_function_and_its_module_give_the_same_network():
     require_same(*states(found.module, draw_module(nets.make_small_net(7), 2, "net")))
 
 
+def test_the_weights_of_a_users_function_may_be_named_or_not():
+    plain = open_untrained(SMALL, LoadOptions(seed=2))
+    assert open_untrained(SMALL, LoadOptions(weights="random", seed=2)).fingerprint() == plain.fingerprint()
+
+
 def test_a_caffe_network_needs_no_caffemodel(tmp_path):
     (tmp_path / "net.prototxt").write_bytes(STEM.with_suffix(".prototxt").read_bytes())
     found = open_untrained(str(tmp_path / "net"), LoadOptions(seed=1))
@@ -170,7 +175,7 @@ def test_a_caffe_network_needs_no_caffemodel(tmp_path):
 def test_an_exported_program_is_refused():
     program = torch.export.export(nets.make_small_net(), (torch.zeros(2, 3, 32, 32),))
     network = wrap_module(program, Preprocess())
-    with pytest.raises(ModelError, match="cannot be re-initialized: ExportedNetwork keeps weights and no rule"):
+    with pytest.raises(ModelError, match="cannot be re-initialized: ExportedNetwork has no rule to draw its weights"):
         draw_untrained(network, 1)
 
 
