@@ -252,7 +252,8 @@ class Settings(MethodSettings, ExecutionSettings):
         [(Fraction(0, 1), Fraction(1, 200)), (Fraction(1, 200), Fraction(1, 100))]
         """
         cuts = [self.largest_quantile * part / max(self.ranges, 1) for part in range(self.ranges + 1)]
-        return [(Fraction(0), quantile) for quantile in self._exact_quantiles] + list(itertools.pairwise(cuts))
+        spans = [(Fraction(0), quantile) for quantile in self._exact_quantiles] + list(itertools.pairwise(cuts))
+        return list(dict.fromkeys(spans))
 
     @property
     def _exact_quantiles(self) -> list[Fraction]:
