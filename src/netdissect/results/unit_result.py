@@ -64,10 +64,10 @@ class UnitResult:
         return presenter.draw_strip(self, most) if presenter is not None else None
 
     def __repr__(self) -> str:
-        row = self.row
+        row, q = self.row, None if self.trust is None else self.trust.q
         return (
             f"unit {self.number} of {self.layer.name}: {display_name(row.label) or 'no concept'} ({row.category}), "
-            f"{self.layer.score_title} {row.score:.4f}"
+            f"{self.layer.score_title} {row.score:.4f}{'' if q is None else f', q {q:.4f}'}"
         )
 
     def _repr_html_(self) -> str | None:
