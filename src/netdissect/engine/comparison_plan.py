@@ -110,7 +110,7 @@ def plan_comparisons(
             notes += _note_left_out(pairing.left_out)
             comparisons = comparisons.add(pairing)
             strata = _find_strata(runtime, concepts, plan, skipped, settings.within, progress)
-            if strata is not None:
+            if strata is not None and np.unique(strata[order]).size > 1:  # in one scene, it would be the same again
                 pairing = pair_within(order, strata, sizes, settings.null, settings.seed, groups)
                 if pairing.left_out < order.size:
                     comparisons = comparisons.add(pairing, str(settings.within))

@@ -89,10 +89,12 @@ def test_fewer_than_40_images_have_no_trust_tables_and_a_note_says_so():
     assert dissect(make_maps(forty), forty).trust.chance is not None
 
 
-def test_images_of_one_scene_are_exchanged_as_all_are():
-    concepts = make_concepts(scenes=1)
-    layer = dissect(make_maps(concepts), concepts, within="scene")
-    assert all(unit.p_within is not None and unit.p_within < 0.05 for unit in layer.unit_trust)
+def test_images_of_one_scene_are_not_exchanged_within_it_again():
+    one, two = (make_concepts(scenes=scenes) for scenes in (1, 2))
+    layer = dissect(make_maps(one), one, within="scene")
+    assert layer.trust.within is None
+    assert [unit.p_within for unit in layer.unit_trust] == [None] * 4
+    assert all(unit.p_within < 0.05 for unit in dissect(make_maps(two), two, within="scene").unit_trust)
 
 
 def test_without_labels_of_whole_images_there_is_no_exchange_within_scenes():
