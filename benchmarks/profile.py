@@ -27,7 +27,7 @@ PHASES: dict[str, str] = {
     "exemplars": "stats.top_images:TopImages.update",
     "store scans": "engine.tasks:store_scan",
     "thresholds": "engine.dissect:find_thresholds",
-    "labels": "engine.tasks:TallyTask.__call__",
+    "labels": "engine.tally_tasks:TallyTask.__call__",
     "tally": "engine.tally:MaskCounts.update",
     "merge scans": "engine.dissect:_Dissection.make_result",
 }

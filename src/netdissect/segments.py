@@ -71,18 +71,6 @@ class Segments:
         np.cumsum(np.count_nonzero(self.table, axis=1), out=start[1:])
         return start
 
-    @cached_property
-    def pixels(self) -> NDArray[np.int64]:
-        """Number of pixels of every segment, int64, shape (n,)."""
-        return np.bincount(self.map.reshape(-1), minlength=len(self.table))
-
-    def count_pixels(self, concepts: int) -> NDArray[np.int64]:
-        """Return the labeled pixels |L_c| of every concept, int64, shape (C,)."""
-        pixels = np.zeros(concepts + 1, np.int64)
-        np.add.at(pixels, self.codes, np.repeat(self.pixels, np.diff(self.start)))
-        pixels[self.whole] += self.map.size
-        return pixels[1:]
-
     def to_labels(self) -> Labels:
         """Return the labels as planes."""
         planes = np.empty((self.table.shape[1], *self.map.shape), np.uint16)

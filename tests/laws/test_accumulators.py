@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import fakes
 
+from netdissect.engine.packed_labels import LabelTotals
 from netdissect.engine.tally import MaskCounts
-from netdissect.engine.tasks import ShardTally
+from netdissect.engine.tally_tasks import ShardTally
 from netdissect.probe_sets.broden.writer import LabelUsage
 from netdissect.stats.top_images import TopImages
 
@@ -51,9 +52,9 @@ def _update_masks(state, rng, _):
 
 
 def _update_tally(state, rng, number):
-    state.labels[...] += rng.integers(0, 9, size=state.labels.shape)
-    state.category_pixels[...] += rng.integers(0, 9, size=3)
-    state.partial[...] |= rng.random(5) < 0.1
+    state.labels.pixels[...] += rng.integers(0, 9, size=(2, 5))
+    state.labels.in_category[...] += rng.integers(0, 9, size=3)
+    state.labels.partial[...] |= rng.random(5) < 0.1
     _update_masks(state.masks["l"], rng, number)
 
 
@@ -76,8 +77,8 @@ LAWS = {
         lambda: MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
     ),
     "shard tally": Law(
-        lambda: ShardTally(np.zeros((2, 5), np.int64), np.zeros(3, np.int64), np.zeros(5, np.bool_), {"l": MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5))}), _update_tally,
-        lambda s: [s.labels, s.category_pixels, s.partial, s.masks["l"].intersection],
+        lambda: ShardTally(LabelTotals.empty(2, fakes.make_vocabulary(5)), {"l": MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5))}), _update_tally,
+        lambda s: [s.labels.pixels, s.labels.in_category, s.labels.partial, s.masks["l"].intersection],
     ),
     "usage": Law(
         LabelUsage, _update_usage,

@@ -23,7 +23,7 @@ def test_every_phase_of_a_dissection_is_timed(tmp_path):
 
 def test_a_phase_that_is_gone_is_named(monkeypatch):
     monkeypatch.setitem(profile.PHASES, "tally", "engine.tally:MaskCounts.count_everything")
-    monkeypatch.setitem(profile.PHASES, "labels", "engine.tasks:TallyTask.__call__")
+    monkeypatch.setitem(profile.PHASES, "labels", "engine.tally_tasks:TallyTask.__call__")
     with pytest.raises(
         SystemExit, match="'tally' at netdissect.engine.tally:MaskCounts.count_everything, and it is gone"
     ):

@@ -11,7 +11,7 @@ from netdissect.config import NOT_WITHIN
 from netdissect.engine.comparisons import Comparisons
 from netdissect.engine.image_groups import find_groups
 from netdissect.engine.pairing import assign_folds, pair_images, pair_within
-from netdissect.engine.tasks import StrataTask
+from netdissect.engine.tally_tasks import StrataTask
 from netdissect.errors import SettingsError
 from netdissect.results.trust import MIN_IMAGES
 

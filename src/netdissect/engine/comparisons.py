@@ -1,7 +1,7 @@
 """Which label maps the masks of every image are compared with, and which table counts each comparison.
 
 An image is compared with its own labels, counted by fold; with the labels that other images lend it, one table for every
-shift; and with those of images of the same scene. All are counted in one walk over the masks.
+shift; and with those of images of the same scene.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from netdissect.engine.pairing import Pairing
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from netdissect.engine.pairing import Pairing
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,23 @@ class Comparisons:
     def keep_own(self) -> Comparisons:
         """Return the comparisons with own labels alone, in one table."""
         return Comparisons.start(np.where(self.lenders[0] < 0, -1, 0).astype(np.int32), 1)
+
+    def split(self) -> tuple[Comparisons, Comparisons | None]:
+        """Return the comparisons without those within scenes, and those alone; own labels are counted in both.
+
+        The latter have one table for the own labels of the images that take part.
+        """
+        if self.within is None:
+            return self, None
+        lent, first = self.within, len(self.lenders) - (self.count - self.within.shifts.start)
+        rows = self.label_rows if lent.label_row is None else self.label_rows[: lent.label_row]
+        others = Comparisons(
+            self.lenders[:first], self.tables[:first], rows, self.folds, lent.shifts.start, self.chance
+        )
+        lenders = self.lenders[first : first + lent.shifts.stop - lent.shifts.start]
+        takes_part = np.where(lenders[0] < 0, -1, 0).astype(np.int32)
+        alone = Comparisons.start(takes_part, 1).add(Pairing(lenders, 0), lent.category)
+        return others, alone
 
     def add(self, pairing: Pairing, category: str = "") -> Comparisons:
         """Return these comparisons and those of a pairing.

@@ -11,11 +11,13 @@ import numpy as np
 from netdissect.engine.activation_tables import ActivationTables
 from netdissect.engine.activation_tally import SumSteps, choose_steps
 from netdissect.engine.activation_tasks import ActivationTask, merge_sums
+from netdissect.engine.mask_counter import MaskCounter
 from netdissect.engine.tally import choose_count_type
-from netdissect.engine.tasks import ShardTally, TallyTask
-from netdissect.engine.trust_tables import TallyTables, join_trusts
+from netdissect.engine.tally_tasks import TallyTask
+from netdissect.engine.trust_tables import join_trusts
 from netdissect.results.counts import Counts
 from netdissect.results.scores import IOU, ScoreTable, find_score
+from netdissect.results.trust import Trust
 from netdissect.stats.spread import draw_weights
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.scores import Score
-    from netdissect.results.trust import Trust
 
 #: With a quantile up to this, masks cover so little that no count exceeds the pixels of the label maps, even where several
 #: planes have the same label; above, it may reach this multiple of them.
@@ -101,33 +102,31 @@ class LayerTally:
             rescanned: units that were scanned again, by layer name.
             progress: shows how many images are done.
         """
-        vocabulary, weights, most = self.concepts.vocabulary, self._draw_weights(), self._bound_counts()
-        counts: dict[str, list[Counts]] = {layer.name: [] for layer in self.layers}
-        trusts: dict[str, list[Trust | None]] = {layer.name: [] for layer in self.layers}
-        blocks = list(self._divide_units(np.dtype(choose_count_type(most)).itemsize))
-        progress.start("tally", self._count_images() * len(blocks))
-        category_pixels = np.zeros(len(vocabulary.categories), np.int64)
-        for block in blocks:
-            task = TallyTask(thresholds, rescanned, self.comparisons, block, most)
-            tally: ShardTally = reduce(ShardTally.merge, self.runtime.map(task, self._pieces))
-            category_pixels = tally.category_pixels  # the same in every block
-            for name, masks in tally.masks.items():
-                tables = TallyTables(
-                    masks,
-                    tally.labels,
-                    tally.partial,
-                    self.comparisons,
-                    vocabulary,
-                    self.score,
-                    self.settings.null_exact,
-                )
-                counts[name].append(tables.count())
-                trusts[name].append(tables.measure(weights))
-        joined = {name: _join_counts(parts, vocabulary) for name, parts in counts.items()}
-        return {
-            name: CountedLayer(entry, category_pixels, join_trusts(trusts[name]), self.score_counts(entry))
-            for name, entry in joined.items()
-        }
+        comparisons, within = self.comparisons.split()
+        weights, most = self._draw_weights(), self._bound_counts()
+        task = TallyTask(thresholds, rescanned, comparisons, {}, most, keep_labels=within is not None)
+        vocabulary, exact = self.concepts.vocabulary, self.settings.null_exact
+        counter = MaskCounter(self.runtime, self._pieces, vocabulary, self.score, task, exact)
+        counted: dict[str, list[CountedLayer]] = {layer.name: [] for layer in self.layers}
+        for block in self._divide_units(np.dtype(choose_count_type(most)).itemsize):
+            rows = {
+                layer.name: _number_rows(layer.units, *block[layer.name])
+                for layer in self.layers
+                if layer.name in block
+            }
+            progress.start("tally", self._count_images())
+            tally = counter.count(comparisons, rows)
+            tables = {name: counter.make_tables(tally, name, comparisons) for name in rows}
+            trusts = {name: tables[name].measure(weights) for name in rows}
+            if within is not None:
+                progress.start("tally within scenes", self._count_images())
+                labels = {name: tables[name].select_labels() for name in rows}
+                for name, part in counter.measure_within(within, rows, labels, tally.labels.partial).items():
+                    trusts[name] = replace(trusts[name] or Trust(), within=part)
+            for name in rows:
+                counted[name].append(CountedLayer(tables[name].count(), tally.labels.in_category, trusts[name]))
+        joined = {name: _join_parts(parts, vocabulary) for name, parts in counted.items()}
+        return {name: replace(layer, score=self.score_counts(layer.counts)) for name, layer in joined.items()}
 
     def correlate(
         self, largest: Mapping[str, NDArray[np.float32]], progress: Progress
@@ -208,9 +207,19 @@ class LayerTally:
             yield block
 
 
-def _join_counts(parts: Sequence[Counts], vocabulary: Vocabulary) -> Counts:
+def _number_rows(units: int, first: int, last: int) -> NDArray[np.int64]:
+    """Return the row of every unit if those from `first` to before `last` are counted; -1 for others."""
+    rows = np.arange(units) - first
+    rows[:first] = rows[last:] = -1
+    return rows
+
+
+def _join_parts(parts: Sequence[CountedLayer], vocabulary: Vocabulary) -> CountedLayer:
     """Return the counts of a layer's units from those of consecutive units."""
     if not parts:
         none = np.zeros((0, len(vocabulary)), np.int64)
-        return Counts(none, none, np.zeros(len(vocabulary), np.int64))
-    return Counts(np.concatenate([part.I for part in parts]), np.concatenate([part.A for part in parts]), parts[0].G)
+        counts = Counts(none, none, np.zeros(len(vocabulary), np.int64))
+        return CountedLayer(counts, np.zeros(len(vocabulary.categories), np.int64), None)
+    I, A = (np.concatenate([getattr(part.counts, name) for part in parts]) for name in ("I", "A"))
+    trust = join_trusts([part.trust for part in parts])
+    return CountedLayer(Counts(I, A, parts[0].counts.G), parts[0].category_pixels, trust)

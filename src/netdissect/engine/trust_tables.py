@@ -65,9 +65,13 @@ class ScoredTables:
         """
         best = self._find_best(self.count())
         chance = self._measure_chance(self.comparisons.chance)
-        within = self._measure_within(self.comparisons.within, best)
+        within = self.measure_within(_select_labels(best))
         spread = self._measure_spread(weights, _select_labels(best)) if weights.size else None
         return None if chance is None and spread is None else Trust(chance, within, spread)
+
+    def select_labels(self) -> NDArray[np.int32]:
+        """Return the column of every unit's label, -1 for none, shape (U,)."""
+        return _select_labels(self._find_best(self.count()))
 
     def _find_best(self, counts: Counts | ActivationSums) -> BestConcept:
         return find_best_concepts(self.score.compute(counts, self.vocabulary), self.vocabulary)
@@ -85,15 +89,20 @@ class ScoredTables:
             self.exact,
         )
 
-    def _measure_within(self, lent: LentTables | None, best: BestConcept) -> Within | None:
-        """Return the best scores among the concepts of the category of every unit's label."""
+    def measure_within(self, label: NDArray[np.int32]) -> Within | None:
+        """Return the best scores among the concepts of the category of every unit's label; None if nothing was lent in scenes.
+
+        Args:
+            label: the column of every unit's label on all images, -1 for none, shape (U,).
+        """
+        lent, units = self.comparisons.within, np.arange(label.size)
         if lent is None:
             return None
-        units, label = np.arange(len(best.category)), _select_labels(best)
+        category = self.vocabulary.primary[label] if len(self.vocabulary) else np.zeros(label.size, np.int64)
 
         def score(table: int | None) -> NDArray[np.float32]:
             scores = self._find_best(self.count(table, lent.label_row)).score
-            return np.where(label < 0, 0, scores[units, best.category]).astype(np.float32)
+            return np.where(label < 0, 0, scores[units, category]).astype(np.float32)
 
         return Within(
             lent.category,

@@ -7,7 +7,7 @@ import pytest
 from tests import fakes
 
 from netdissect.concepts import Labels
-from netdissect.engine.packed_labels import LabelShelf, pack_label_maps
+from netdissect.engine.packed_labels import LabelShelf, LabelTotals, pack_label_maps
 from netdissect.engine.row_threads import RowThreads
 from netdissect.segments import Segments
 
@@ -72,3 +72,33 @@ def test_labels_on_the_shelf_are_not_read_again_until_they_are_not_kept():
         assert read == [0, 1, 2, 3]
         shelf.read(concepts, [0, 3], threads, keep=False)
     assert read == [0, 1, 2, 3, 0]
+
+
+def test_labeled_pixels_are_summed_over_planes_and_whole_image_labels_in_the_rows_of_an_image():
+    planes = np.array([[[1, 2, 0], [2, 2, 0]], [[3, 0, 0], [0, 0, 2]]], np.uint16)
+    first = Segments.from_labels(Labels(planes, np.array([1, 4])))
+    second = Segments.from_labels(Labels(np.array([[[3, 3, 0], [0, 0, 0]]], np.uint16), np.zeros(0, np.int64)))
+    vocabulary = fakes.make_vocabulary(5)  # object: 1 and 4, part: 2 and 5, color: 3
+    totals = LabelTotals.empty(3, vocabulary)
+    places = np.array([1, 0, -1], np.int32)
+    totals.update(pack_label_maps([first, second], vocabulary), places, np.array([[0, 1, 1], [-1, 2, 2]], np.int32))
+    own = [1 + 6, 4, 1, 6, 0]
+    assert totals.pixels.tolist() == [[0, 0, 2, 0, 0], own, own]
+    assert totals.in_category.tolist() == [6, 6, 12]
+    assert totals.partial.tolist() == [True, True, True, False, False]
+
+
+def test_labels_that_are_kept_are_packed_again_only_if_others_are_read():
+    entries = [Labels(np.full((1, 2, 2 + n % 2), n + 1, np.uint16), np.zeros(0, np.int64)) for n in range(4)]
+    concepts, shelf = fakes.ArrayConcepts(fakes.make_vocabulary(4), entries, (2, 2)), LabelShelf()
+    with RowThreads(1) as threads:
+        first = shelf.pack(concepts, [0, 1], threads, keep=True)
+        assert shelf.pack(concepts, [1], threads, keep=True) is first
+        assert [(part.size, part.places.tolist()) for part in first] == [
+            ((2, 2), [0, -1, -1, -1, -1]),
+            ((2, 3), [-1, 0, -1, -1, -1]),
+        ]
+        more = shelf.pack(concepts, [2], threads, keep=True)
+        assert [part.places.tolist() for part in more] == [[0, -1, 1, -1, -1], [-1, 0, -1, -1, -1]]
+        (alone,) = shelf.pack(concepts, [3], threads, keep=False)
+        assert (alone.size, alone.places.tolist()) == ((2, 3), [-1, -1, -1, 0, -1])
