@@ -6,7 +6,7 @@ shift; and with those of images of the same scene.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -88,7 +88,8 @@ class Comparisons:
         lenders = self.lenders[first : first + lent.shifts.stop - lent.shifts.start]
         takes_part = np.where(lenders[0] < 0, -1, 0).astype(np.int32)
         alone = Comparisons.start(takes_part, 1).add(Pairing(lenders, 0), lent.category)
-        return others, alone
+        within = LentTables(slice(1, alone.count), None, None, lent.left_out, lent.category)
+        return others, replace(alone, within=within)
 
     def add(self, pairing: Pairing, category: str = "") -> Comparisons:
         """Return these comparisons and those of a pairing.
