@@ -33,6 +33,21 @@ def _(desk):
     return desk.run("--seed", "-1")
 
 
+@mistake("fewer shifts than measure chance")
+def _(desk):
+    return desk.run("--null", "5")
+
+
+@mistake("fewer resamples than intervals take")
+def _(desk):
+    return desk.run("--resamples", "10")
+
+
+@mistake("`--null-exact` with few shifts")
+def _(desk):
+    return desk.run("--null-exact")
+
+
 @mistake("NaN instead of a number")
 def _(desk):
     return desk.run("--mean", "1 2 3", "--scale", "nan")
@@ -410,6 +425,22 @@ def _(desk):
     table = pq.read_table(desk.finished / "conv1.parquet")
     table = table.set_column(table.schema.get_field_index("I"), "I", pa.array(table["G"].to_numpy()))
     pq.write_table(table, desk.finished / "conv1.parquet")
+    return ["report", desk.finished]
+
+
+@mistake("a run's trust tables are of another size")
+def _(desk):
+    desk.add_trust()
+    record = json.loads((desk.finished / "run.json").read_text())
+    record["layers"][0]["trust"]["chance"]["shifts"] = 40
+    (desk.finished / "run.json").write_text(json.dumps(record))
+    return ["report", desk.finished]
+
+
+@mistake("a bit of a run's trust tables is flipped")
+def _(desk):
+    desk.add_trust()
+    flip(desk.finished / "conv1-trust.npz", 0.4)
     return ["report", desk.finished]
 
 
