@@ -83,7 +83,7 @@ def test_a_damaged_record_is_an_error_or_a_run(saved, changes):
         try:
             again = files.load_run(folder)["conv2"]
         except NetdissectError as error:
-            check_one_sentence(error, "run.json", "conv2")
+            check_one_sentence(error, "run.json", "conv2", "is missing")  # the damage may be in a table's name
             return
     np.testing.assert_array_equal(again.counts.I, result["conv2"].counts.I)  # they stand in another file
     assert len(again.units) == len(result["conv2"].units)
