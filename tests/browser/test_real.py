@@ -10,6 +10,7 @@ import pytest
 import netdissect as nd
 from netdissect.concepts import display_name
 from netdissect.report.label_maps import decode_label_script
+from netdissect.results.detectors import format_deviation
 from netdissect.results.run_schema import load_run_schema
 
 pytestmark = [pytest.mark.browser, pytest.mark.shared, pytest.mark.slow]
@@ -63,3 +64,27 @@ def test_the_report_of_a_real_run_shows_its_table(run, visiting):
     visit.page.wait_for_function(
         "() => [...document.querySelectorAll('.tile img')].every((image) => image.naturalWidth > 0)"
     )
+
+
+def test_the_report_of_a_real_run_shows_what_its_trust_table_says(run, visiting):
+    _result, folder = run
+    layer = nd.load(folder)["fire9/concat"]
+    counts, summary = layer.count_spread(0.04), layer.summarize_trust(0.04)
+    with (folder / "fire9-concat-trust.csv").open(newline="") as file:
+        rows = {int(row["unit"]): row for row in csv.DictReader(file)}
+    beyond = {unit for unit, row in rows.items() if row["q"] and float(row["q"]) < 0.05}
+    assert 0 < len(beyond) < 512
+    visit = visiting()
+    visit.open(folder / "html" / "index.html", "#/layer/fire9%2Fconcat")
+    assert visit.text("#sd-detectors") == f"± {format_deviation(counts.units_sd)}"
+    assert f"{summary.beyond} of {summary.detectors} detectors beyond chance (q < 0.05, 20 shifts)" in visit.text(
+        "#sure-lines"
+    )
+    visit.page.locator("#beyond").check()
+    visit.settle()
+    shown = visit.page.evaluate("() => [...netdissect.listShownUnits()].map((unit) => unit + 1)")
+    assert set(shown) == beyond
+    visit.page.locator("#cards a").first.click()
+    visit.page.wait_for_selector(".sure-facts")
+    row = rows[shown[0]]
+    assert f"{float(row['low']):.3f}–{float(row['high']):.3f}" in visit.text(".sure-facts")
