@@ -10,7 +10,15 @@ from tests import small_probe_set, small_runs
 
 import netdissect as nd
 
-OPTIONS = {"score": "pearson", "quantiles": (0.1, 0.2), "ranges": 2, "null": 10, "resamples": 20, "threads": 1}
+OPTIONS = {
+    "score": "pearson",
+    "quantiles": (0.1, 0.2),
+    "ranges": 2,
+    "null": 10,
+    "resamples": 20,
+    "within": "scene",
+    "threads": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +53,7 @@ def test_a_loaded_run_has_the_scores_and_ranges(folder):
     assert [(found.first, found.last) for found in layer.ranges] == [(0, 0.1), (0, 0.2), (0.1, 0.2)]
     parts = layer.in_range(0, 0.1).counts.I + layer.in_range(0.1, 0.2).counts.I
     np.testing.assert_array_equal(parts, layer.at_quantile(0.2).counts.I)
+    assert layer.trust.within.score.shape == (10, layer.layer.units)
     assert all(0 < row.trust.p <= 1 for row in layer.units if row.label)
 
 
