@@ -111,8 +111,8 @@ def format_text(runs: dict[str, Result], options: argparse.Namespace) -> str:
 
 q does not tell these networks apart: units with random weights and units that learned shuffled labels answer to images too, so
 neither is a null of q, and q < 0.05 claims nothing about training. A network that learned shuffled labels also exceeds untrained
-ones: it learned what its images look like. What tells the networks apart is the number of unique concepts, with its ±, and times
-chance."""
+ones: it learned what its images look like. What tells trained networks from both controls is the number of unique concepts, with
+its ±, and times chance; times chance alone does not tell shuffled labels from no training."""
 
 
 def find_broken(runs: dict[str, Result], layer: str) -> list[str]:
