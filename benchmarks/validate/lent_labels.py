@@ -32,7 +32,8 @@ rest keep the labels of their own images. *Any false*: share of runs with a null
 is the family-wise error. *False discoveries*: mean share of null units among those with q < .05; Benjamini-Hochberg
 promises .05 × the share of nulls. *Found*: share of the others with q < .05. Then the share of null units with p, and with
 the p of their own shifts alone, up to a level. ± is half of a 95 % interval over {seeds} seeds. Units share a shift, so one
-run's share of false discoveries may be two to three times the mean: nine of ten runs stay below the last column."""
+run's share of false discoveries may be two to three times the mean: nine of ten runs stay below the last column. The
+tolerance of p is {tolerance} at these levels, and two standard errors."""
 
 
 class _Trial(NamedTuple):
@@ -57,7 +58,11 @@ def measure(concepts: ArrayConcepts, layers: dict[str, LayerMaps], scale: Scale)
                 runs = [try_shift(chance.observed, chance.score, shift, share, rng) for shift in range(scale.shifts)]
                 trials[name, share].append(runs)
     rows = [_format_row(name, share, seeds) for (name, share), seeds in trials.items()]
-    text = _TEXT.format(shifts=min(_SHIFTS, scale.shifts - 1), seeds=scale.seeds)
+    text = _TEXT.format(
+        shifts=min(_SHIFTS, scale.shifts - 1),
+        seeds=scale.seeds,
+        tolerance=", ".join(f"{value:g}" for value in _LEVELS.values()),
+    )
     table = format_table([*_HEADER, "9 of 10 below"], rows)
     return Part(f"{text}\n\n{table}", [bound for key, seeds in trials.items() for bound in list_bounds(*key, seeds)])
 
@@ -116,8 +121,9 @@ def list_bounds(name: str, share: float, seeds: list[list[_Trial]]) -> list[Boun
     false, levels = _average(seeds, "false"), _average_levels(seeds)
     what = "false discoveries" if share < 1 else "any false discovery"  # with nulls alone, the family-wise error
     bounds = [Bound(f"{where}: {what}", float(np.mean(false)), most=0.05 * share + 2 * compute_error(false))]
-    for place, (level, tolerance) in enumerate(_LEVELS.items()):
-        room = tolerance + 2 * compute_error(levels[:, place].tolist())
-        value = float(levels[:, place].mean())
-        bounds.append(Bound(f"{where}: share of nulls with p ≤ {level:g}", value, level - room, level + room))
+    deviation = [
+        abs(levels[:, place].mean() - level) / (tolerance + 2 * compute_error(levels[:, place].tolist()))
+        for place, (level, tolerance) in enumerate(_LEVELS.items())
+    ]
+    bounds.append(Bound(f"{where}: largest deviation of p from uniform ÷ tolerance", float(max(deviation)), most=1))
     return bounds

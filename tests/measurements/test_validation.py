@@ -52,6 +52,7 @@ def find_broken(part):
     return [f"{bound.claim}: {bound.value}" for bound in part.bounds if not bound.holds]
 
 
+@pytest.mark.slow
 def test_planted_units_are_found_and_nulls_are_not(concepts):
     part = recovery.measure(concepts, SMALL)
     assert find_broken(part) == []
@@ -63,12 +64,16 @@ def test_planted_units_are_found_and_nulls_are_not(concepts):
     assert part.text.count("\n| ") == 3
 
 
+@pytest.mark.slow
 def test_p_of_lent_labels_is_uniform_and_false_discoveries_keep_their_level(concepts, layers):
-    part = lent_labels.measure(concepts, layers, SMALL)
-    assert find_broken(part) == []
-    assert len(part.bounds) == len(lent_labels.SHARES) * 5
+    found = lent_labels.measure(concepts, layers, SMALL).bounds
+    assert len(found) == 2 * len(lent_labels.SHARES)
+    for share, false, uniform in zip(lent_labels.SHARES, found[::2], found[1::2], strict=True):
+        assert false.value < 0.05 * share + 0.05  # the standard error of so few runs is .015 to .03
+        assert uniform.holds
 
 
+@pytest.mark.slow
 def test_intervals_of_samples_hold_the_populations_iou(concepts, layers):
     maps, field = layers["planted"]
     named = {"planted": LayerMaps(maps[..., :24], field)}  # noise has no label to keep
@@ -77,12 +82,14 @@ def test_intervals_of_samples_hold_the_populations_iou(concepts, layers):
     assert abs(keep.value) < 0.15  # 300 images are few
 
 
+@pytest.mark.slow
 def test_copies_are_significant_by_image_and_not_by_group(concepts, layers):
     image, group, own = copied_images.measure(concepts, layers, replace(SMALL, seeds=5)).bounds
     assert image.holds
     assert max(group.value, own.value) < 0.1  # its standard error is .017 for so few units
 
 
+@pytest.mark.slow
 def test_units_that_know_a_scene_fail_within_scenes(concepts):
     part = within_scenes.measure(concepts, SMALL)
     true, within, blind, blind_within = (bound.value for bound in part.bounds[:4])
