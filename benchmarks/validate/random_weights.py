@@ -24,9 +24,11 @@ _HEADER = ["weights", "units with q < .05", "detectors", "unique concepts", "tim
 _SEEDS = 4
 _TEXT = """\
 {layer} of the demo's network, trained and with random weights ({seeds} seeds), over {images:,} images; ± is the standard
-deviation over resamples. *q_reference*: units beyond the networks with random weights, or beyond the others of them. **Networks with random weights are no null of chance, and neither are shuffled labels: their units
-answer to images, and most have q < .05.** Never read a false discovery rate off them. What tells them apart is the number
-of unique concepts, times chance, and the comparison with untrained networks."""
+deviation over resamples. *q_reference*: units beyond the networks with random weights, or beyond the others of them.
+
+**Networks with random weights are no null of chance, and neither are shuffled labels: their units answer to images, and
+most have q < .05.** Never read a false discovery rate off them. What tells them apart is the number of unique concepts,
+times chance, and the comparison with untrained networks."""
 
 
 def measure(images: Broden, scale: Scale) -> Part:
