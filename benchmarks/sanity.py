@@ -19,7 +19,7 @@ from tests.planted import GRID, LAYER, PlantedSource, draw_concept_maps, draw_no
 
 from benchmarks import marked_page
 from benchmarks.probe_sets import make_demo
-from netdissect.concepts import Labels
+from netdissect.concepts import Concept, Labels, Vocabulary
 from netdissect.config import Settings
 from netdissect.demo import network
 from netdissect.demo.world import DEMO_IMAGES
@@ -36,7 +36,6 @@ from netdissect.runtime.worker_processes import InProcessRuntime
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from netdissect.concepts import Vocabulary
     from netdissect.networks.network import Network
     from netdissect.protocols import ActivationSource, ConceptSource
     from netdissect.results.activation_sums import ActivationSums
@@ -60,7 +59,11 @@ LEAST_FALL, LEAST_UNITS = 0.001, 0.9
 
 
 class ChangedLabels:
-    """A probe set some of whose labels are missing, or to which others are added."""
+    """A probe set some of whose labels are missing, or to which others are added.
+
+    What is missing gets the label of a further concept of its category, so that an image stays one of those over which units and
+    concepts of the category are compared.
+    """
 
     def __init__(
         self, concepts: ConceptSource, dropped: dict[int, Array], added: dict[int, list[tuple[int, int]]]
@@ -72,6 +75,16 @@ class ChangedLabels:
 
     def __len__(self) -> int:
         return len(self._concepts)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The concepts, and one of what is missing for every category."""
+        own = self._concepts.vocabulary
+        further = (
+            Concept(own.largest_number + place, f"missing {category}", category)
+            for place, category in enumerate(own.categories, start=1)
+        )
+        return Vocabulary(own.categories, (*own.concepts, *further))
 
     def read_labels(self, index: int) -> Labels:
         """Return an image's labels with the changes."""
@@ -86,7 +99,10 @@ class ChangedLabels:
                 planes.append((shown * np.uint16(code))[None])
         joined, codes = np.concatenate(planes), np.concatenate(whole)
         dropped = self._dropped.get(index, np.zeros(0, np.int64))
-        return Labels(np.where(np.isin(joined, dropped), np.uint16(0), joined), np.setdiff1d(codes, dropped))
+        own = self._concepts.vocabulary
+        named = np.arange(len(own) + 1)
+        named[dropped] = len(own) + 1 + own.primary[dropped - 1]
+        return Labels(named[joined].astype(np.uint16), np.unique(named[codes]))
 
 
 def find_labeled(concepts: ConceptSource) -> Array:
@@ -183,7 +199,7 @@ def try_layers(
     labeled = find_labeled(concepts)
     falls: dict[str, dict[str, list[list[float]]]] = {}
     with Store(None, budget=2**33) as store:
-        clean = score_layers(source, concepts, store, threads)
+        clean = score_layers(source, ChangedLabels(concepts, {}, {}), store, threads)
         for seed in range(seeds):
             for kind, change in enumerate((drop_labels, add_labels)):
                 changed = score_layers(source, change(concepts, labeled, seed), store, threads)
