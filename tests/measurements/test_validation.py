@@ -56,9 +56,9 @@ def find_broken(part):
 def test_planted_units_are_found_and_nulls_are_not(concepts):
     part = recovery.measure(concepts, SMALL)
     assert find_broken(part) == []
-    assert [bound.claim for bound in part.bounds][:2] == [
-        "planted units named right, σ = 0.1", "planted units with q < .05, σ = 0.1"
-    ]  # fmt: skip
+    assert [bound.claim for bound in part.bounds][:3] == [
+        f"planted units {what}, σ = 0.1" for what in ("named right", "named right or not told apart", "with q < .05")
+    ]
     loud = next(line for line in part.text.splitlines() if line.startswith("| 1.5 |")).split("|")
     assert float(loud[5].split("±")[0]) < 0.5  # IoU ≥ .04 finds few under noise
     assert part.text.count("\n| ") == 3
