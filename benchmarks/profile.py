@@ -26,10 +26,10 @@ PHASES: dict[str, str] = {
     "maxima of the sample": "engine.calibration_scan:find_maxima",
     "exemplars": "stats.top_images:TopImages.update",
     "store scans": "engine.tasks:store_scan",
-    "thresholds": "engine.dissect:find_thresholds",
+    "thresholds": "engine.layer_scans:find_thresholds",
     "labels": "engine.tally_tasks:TallyTask.__call__",
     "tally": "engine.tally:MaskCounts.update",
-    "merge scans": "engine.dissect:_Dissection.make_result",
+    "merge scans": "engine.dissect:_make_result",
 }
 
 

@@ -28,6 +28,7 @@ from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.worker_context import WorkerContext
 from netdissect.layers import FieldMap
 from netdissect.results.activation_sums import compute_cosine, compute_pearson
+from netdissect.results.counts import find_best_concepts
 from netdissect.results.panel import ScorePanel
 from netdissect.results.scores import Score
 from netdissect.runtime.array_store import Store
@@ -169,6 +170,12 @@ def compute_scores(layer: LayerResult, sums: ActivationSums) -> dict[str, Array]
     return of_masks | {"pearson": compute_pearson(sums), "cosine": compute_cosine(sums)}
 
 
+def find_iou_labels(layer: LayerResult) -> Array:
+    """Return the column of the concept that labels every unit by IoU, whatever labels the layer, -1 for none, shape (U,)."""
+    best = find_best_concepts(layer.iou, layer.vocabulary)
+    return np.where(best.category < 0, -1, best.column[np.arange(len(best.category)), best.category])
+
+
 def count_falls(clean: dict[str, Array], changed: dict[str, Array], label: Array) -> dict[str, float]:
     """Return the share of labeled units that fall, by score."""
     units = np.flatnonzero(label >= 0)
@@ -204,7 +211,7 @@ def try_layers(
             for kind, change in enumerate((drop_labels, add_labels)):
                 changed = score_layers(source, change(concepts, labeled, seed), store, threads)
                 for name, (layer, before) in clean.items():
-                    label = layer.labels if planted is None else planted
+                    label = find_iou_labels(layer) if planted is None else planted
                     for score, share in count_falls(before, changed[name][1], label).items():
                         falls.setdefault(name, {}).setdefault(score, [[], []])[kind].append(share)
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from benchmarks import sanity
 from tests import fakes
@@ -59,3 +61,9 @@ def test_scores_that_may_choose_labels_of_planted_units_fall():
     )  # masks are smaller than these concepts: half of G and of I, the same IoU
     text = sanity.format_results({"planted": found})
     assert "| Pearson | may choose | 100 / 100 | passes |" in text
+
+
+def test_units_are_judged_by_the_concepts_that_label_them_by_iou():
+    iou = np.array([[0.1, 0.3, 0.2], [0.0, 0.0, 0.0], [0.0, 0.2, 0.4]])
+    layer = SimpleNamespace(iou=iou, vocabulary=fakes.make_vocabulary(3))
+    assert sanity.find_iou_labels(layer).tolist() == [1, -1, 2]

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from netdissect.bounds import RESOLUTION_RANGE, require_integer
 from netdissect.cli.console import print_json, print_line
 from netdissect.cli.option_groups import IS_MODEL, MODEL, ModelOptions, describe_default
-from netdissect.config import list_field_names
 from netdissect.io.text import escape_line
+from netdissect.setting_fields import list_field_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,43 +9,28 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netdissect.engine.comparison_plan import plan_comparisons
+from netdissect.engine.layer_scans import LayerScans
 from netdissect.engine.plan import Plan
-from netdissect.engine.range_tally import QuantileThresholds, count_ranges, list_quantiles
-from netdissect.engine.scan import LayerRequest
+from netdissect.engine.range_tally import count_ranges, list_quantiles
 from netdissect.engine.tally_layers import LayerTally
-from netdissect.engine.tasks import (
-    CALIBRATION_KEY,
-    CalibrationTask,
-    RescanTask,
-    ScanTask,
-    find_receipt,
-    load_calibration,
-    load_layer_scan,
-)
-from netdissect.engine.thresholds import count_allowed_above, find_thresholds
 from netdissect.errors import DataError
 from netdissect.protocols import NullProgress
 from netdissect.results.layer_result import Exemplars, LayerResult
 from netdissect.stats.top_images import NO_IMAGE, TopImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from fractions import Fraction
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from netdissect.config import Settings
     from netdissect.engine.comparison_plan import TaskRuntime
-    from netdissect.engine.plan import Shard
-    from netdissect.engine.scan import LayerScan
     from netdissect.engine.tally_layers import CountedLayer
-    from netdissect.engine.tasks import ShardReceipt
-    from netdissect.engine.thresholds import Thresholds
     from netdissect.engine.worker_context import ArtifactStore
     from netdissect.layers import Layer
     from netdissect.protocols import ConceptSource, Progress
@@ -118,14 +103,14 @@ def dissect_layers(
         DataError: if an image cannot be read, unless the settings skip it, or if none can be read.
     """
     progress = progress or NullProgress()
-    run = _Dissection(runtime, store, layers, plan, settings, progress, lowest=score.of == "activations")
-    activity, receipts, resumed = run.scan()
+    scans = LayerScans(runtime, store, layers, plan, settings, progress, lowest=score.of == "activations")
+    activity, receipts, resumed = scans.scan()
     images = sum(receipt.images for receipt in receipts.values())
     skipped = {image: reason for receipt in receipts.values() for image, reason in receipt.skipped.items()}
     if not images:
         raise DataError(f"none of the {plan.images} images could be read: {next(iter(skipped.values()))}")
     spans = settings.counted_ranges if len(concepts.vocabulary) else []
-    at_quantiles, rescanned = run.find_thresholds(images, list_quantiles(settings.exact_quantile, spans))
+    at_quantiles, rescanned = scans.find_thresholds(images, list_quantiles(settings.exact_quantile, spans))
     thresholds = at_quantiles[0].values
     compared = plan_comparisons(runtime, concepts, plan, receipts, settings, progress)
     tally = LayerTally(
@@ -135,12 +120,14 @@ def dissect_layers(
         counted = tally.count(thresholds, rescanned, progress)
     else:
         counted = tally.at_quantile(settings.exact_quantile).count(thresholds, rescanned, progress)
-        for name, (scores, trust) in tally.correlate(run.find_largest(), progress).items():
+        for name, (scores, trust) in tally.correlate(scans.find_largest(), progress).items():
             counted[name] = replace(counted[name], score=scores, trust=trust)
     ranges = count_ranges(tally, spans, at_quantiles, counted, rescanned, progress)
     results = {
         layer.name: replace(
-            run.make_result(layer, concepts, counted[layer.name], thresholds[layer.name], activity[layer.name], images),
+            _make_result(
+                scans, layer, concepts, counted[layer.name], thresholds[layer.name], activity[layer.name], images
+            ),
             ranges=ranges[layer.name],
         )
         for layer in layers
@@ -158,148 +145,37 @@ def make_plan(layers: Sequence[Layer], images: int, settings: Settings) -> Plan:
     return Plan(images, settings.batch_size, shard_size, sample, settings.seed)
 
 
-@dataclass(frozen=True, eq=False)
-class _Dissection:
-    """The scan of `dissect_layers`, whose arguments are its fields."""
-
-    runtime: TaskRuntime
-    store: ArtifactStore
-    layers: Sequence[Layer]
-    plan: Plan
-    settings: Settings
-    progress: Progress
-    lowest: bool
-
-    @property
-    def _request(self) -> LayerRequest:
-        settings = self.settings
-        return LayerRequest(
-            settings.images_per_unit, settings.image_maxima, skip=settings.on_error == "skip", lowest=self.lowest
-        )
-
-    def scan(self) -> tuple[Mapping[str, Activity], dict[int, ShardReceipt], int]:
-        """Scan every shard that is not stored yet, the calibration sample first.
-
-        Returns:
-            how each layer's activations are distributed, the receipts of all shards by number, and how many shards besides
-            the calibration sample an earlier run had scanned.
-        """
-        names = [layer.name for layer in self.layers]
-        self.progress.start("scan", self.plan.images)
-        first, *others = self.plan.shards
-        receipts = {shard.number: find_receipt(self.store, shard, names) for shard in self.plan.shards}
-        if receipts[0] is None or CALIBRATION_KEY not in self.store:
-            task = CalibrationTask(self.settings.largest_quantile, self._request)
-            (receipts[0],) = self.runtime.map(task, [first])
-            receipts |= dict.fromkeys(range(1, len(self.plan.shards)))  # scans with other bounds are not used
-        finished = sum(receipts[shard.number] is not None for shard in others)
-        if finished:
-            _LOG.info("resuming: an earlier run finished %d of %d shards", finished + 1, len(self.plan.shards))
-        bounds, activity = load_calibration(self.store, names)
-        resumed = _scan_missing(self.runtime, ScanTask(bounds, self._request), others, receipts, self.progress)
-        return activity, {number: receipt for number, receipt in receipts.items() if receipt is not None}, resumed
-
-    def find_thresholds(
-        self, images: int, quantiles: Sequence[Fraction]
-    ) -> tuple[list[QuantileThresholds], Mapping[str, NDArray[np.int64]]]:
-        """Return T_k of every layer's units at several quantiles, and the units that were scanned again to find it.
-
-        The bound of a unit may prove to lie above its threshold; such units are scanned again without a bound.
-        """
-        found = {layer.name: self._find_values(layer, layer.units, images, quantiles, "scan") for layer in self.layers}
-        short = {name: np.unique(np.concatenate([entry.short for entry in entries])) for name, entries in found.items()}
-        units = {name: numbers for name, numbers in short.items() if numbers.size}
-        if units:
-            self.progress.start("scan again", self.plan.images)
-            shards = self.plan.shards
-            receipts = {shard.number: find_receipt(self.store, shard, list(units), "again") for shard in shards}
-            _scan_missing(self.runtime, RescanTask(units, self._request), shards, receipts, self.progress)
-        for layer in self.layers:
-            if layer.name in units:
-                numbers = units[layer.name]
-                again = self._find_values(layer, numbers.size, images, quantiles, "again")
-                for entry, replacement in zip(found[layer.name], again, strict=True):
-                    entry.value[numbers] = replacement.value
-        return [
-            QuantileThresholds(quantile, {name: entries[place].value for name, entries in found.items()})
-            for place, quantile in enumerate(quantiles)
-        ], units
-
-    def _find_values(
-        self, layer: Layer, units: int, images: int, quantiles: Sequence[Fraction], kind: str
-    ) -> list[Thresholds]:
-        cells = images * layer.grid[0] * layer.grid[1]
-        load = self._make_scan_loader(layer.name, kind)
-        return [find_thresholds(load, units, count_allowed_above(quantile, cells)) for quantile in quantiles]
-
-    def find_largest(self) -> dict[str, NDArray[np.float32]]:
-        """Return the largest absolute activation of every layer's units, float32, shape (U,); it needs `lowest`."""
-        return {
-            layer.name: np.max(
-                [np.maximum(abs(scan.highest), abs(scan.lowest)) for scan in self._make_scan_loader(layer.name)() if scan.images.size],
-                axis=0,
-            )
-            for layer in self.layers
-        }  # fmt: skip
-
-    def make_result(
-        self,
-        layer: Layer,
-        concepts: ConceptSource,
-        counted: CountedLayer,
-        thresholds: NDArray[np.float32],
-        activity: Activity,
-        images: int,
-    ) -> LayerResult:
-        """Merge the scans of one layer, and make its result."""
-        top = TopImages.empty(layer.units, self.settings.images_per_unit, layer.grid)
-        highest = np.full(layer.units, -np.inf, np.float32)
-        maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-        for scan in self._make_scan_loader(layer.name)():
-            top.absorb_state(scan.exemplars)
-            np.maximum(highest, scan.highest, out=highest)
-            if scan.maxima.size:
-                maxima.append((scan.images, scan.maxima))
-        return LayerResult(
-            layer=layer,
-            vocabulary=concepts.vocabulary,
-            counts=counted.counts,
-            thresholds=thresholds,
-            cells=images * layer.grid[0] * layer.grid[1],
-            exemplars=_make_exemplars(top.compute(), thresholds, concepts.row),
-            activity=replace(activity, maximum=highest),
-            image_maxima=_order_maxima(maxima, self.plan.images),
-            score=counted.score,
-            trust=counted.trust,
-            category_pixels=counted.category_pixels,
-        )
-
-    def _make_scan_loader(self, layer: str, kind: str = "scan") -> Callable[[], Iterator[LayerScan]]:
-        """Return a function that loads one layer's scans, one shard at a time."""
-        return lambda: (load_layer_scan(self.store, shard.number, layer, kind) for shard in self.plan.shards)
-
-
-def _scan_missing(
-    runtime: TaskRuntime,
-    task: Callable[[Any, Shard], ShardReceipt],
-    shards: Sequence[Shard],
-    receipts: dict[int, ShardReceipt | None],
-    progress: Progress,
-) -> int:
-    """Scan the shards that have no receipt, and add their receipts; return how many had one."""
-    waiting = [shard for shard in shards if receipts[shard.number] is None]
-    finished = [shard for shard in shards if receipts[shard.number] is not None]
-    progress.advance(sum(shard.images.size for shard in finished))
-    done = len(finished)
-    try:
-        for shard, receipt in zip(waiting, runtime.map(task, waiting), strict=True):
-            receipts[shard.number] = receipt
-            done += 1
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(
-            f"interrupted after {done + 1} of {len(shards) + 1} shards; the same command continues from there"
-        ) from interrupt
-    return len(finished)
+def _make_result(
+    scans: LayerScans,
+    layer: Layer,
+    concepts: ConceptSource,
+    counted: CountedLayer,
+    thresholds: NDArray[np.float32],
+    activity: Activity,
+    images: int,
+) -> LayerResult:
+    """Merge the scans of one layer, and make its result."""
+    top = TopImages.empty(layer.units, scans.settings.images_per_unit, layer.grid)
+    highest = np.full(layer.units, -np.inf, np.float32)
+    maxima: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    for scan in scans.load(layer.name)():
+        top.absorb_state(scan.exemplars)
+        np.maximum(highest, scan.highest, out=highest)
+        if scan.maxima.size:
+            maxima.append((scan.images, scan.maxima))
+    return LayerResult(
+        layer=layer,
+        vocabulary=concepts.vocabulary,
+        counts=counted.counts,
+        thresholds=thresholds,
+        cells=images * layer.grid[0] * layer.grid[1],
+        exemplars=_make_exemplars(top.compute(), thresholds, concepts.row),
+        activity=replace(activity, maximum=highest),
+        image_maxima=_order_maxima(maxima, scans.plan.images),
+        score=counted.score,
+        trust=counted.trust,
+        category_pixels=counted.category_pixels,
+    )
 
 
 def _order_maxima(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from netdissect.bounds import MAX_SEED, format_value, require_integer, require_number
-from netdissect.config import declare_option
 from netdissect.errors import SettingsError
+from netdissect.setting_fields import declare_option
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - the command line reads the type hints
 
-from netdissect.config import declare_option
+from netdissect.setting_fields import declare_option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests import fakes
 
 from netdissect.config import Settings
-from netdissect.engine.dissect import _scan_missing, make_plan
+from netdissect.engine.dissect import make_plan
+from netdissect.engine.layer_scans import _scan_missing
 from netdissect.engine.plan import Plan
 from netdissect.layers import FieldMap
 from netdissect.protocols import NullProgress
