@@ -102,7 +102,9 @@ def test_auxiliary_heads_may_be_missing_from_a_file(tmp_path):
 def test_a_network_of_torchvision_is_dissected(tmp_path):
     data = small_probe_set.write_probe_set(tmp_path / "set", images=6, size=(64, 64), labels=(32, 32))
     network = open_network("torchvision:squeezenet1_1", RANDOM)
-    result = nd.dissect(network, ["features.3", "features.12"], data, quantile=0.05, pictures=False, out=tmp_path / "r")
+    result = nd.dissect(
+        network, ["features.3", "features.12"], data, quantile=0.05, null=0, resamples=0, pictures=False, out=tmp_path / "r"
+    )  # fmt: skip
     assert result["features.12"].layer.geometry == "receptive-field"
     assert result["features.3"].layer.grid == (15, 15)
     assert result.network.source == "torchvision:squeezenet1_1 --weights random"
