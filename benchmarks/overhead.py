@@ -196,7 +196,8 @@ class Measurement:
     @property
     def _settings(self) -> dict[str, Any]:
         shared = {} if self.case.workers == 1 else {"workers": self.case.workers}
-        return {"pictures": False, "resolution": self.size[0], **shared}
+        # Chance and uncertainty are counted against labels alone, whatever the network costs: benchmarks/trust.py measures them.
+        return {"pictures": False, "resolution": self.size[0], "null": 0, "resamples": 0, **shared}
 
     def _time(self, run: Callable[[], object]) -> float:
         torch.set_num_threads(self.threads)
