@@ -35,7 +35,7 @@ class ScorePanel:
 
     @property
     def f1(self) -> NDArray[np.float64]:
-        """2 I / (A + G), the Dice coefficient, which rises with IoU: within a category it gives a unit the same label."""
+        """2 I / (A + G), the Dice coefficient, 2 IoU / (1 + IoU): it gives a unit the same label."""
         return compute_f1(self.counts)
 
     @property
