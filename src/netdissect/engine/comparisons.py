@@ -71,7 +71,7 @@ class Comparisons:
 
     def keep_own(self) -> Comparisons:
         """Return the comparisons with own labels alone, in one table."""
-        return Comparisons.start(np.where(self.lenders[0] < 0, -1, 0).astype(np.int32), 1)
+        return Comparisons.start(_put_into_one_fold(self.lenders[0]), 1)
 
     def split(self) -> tuple[Comparisons, Comparisons | None]:
         """Return the comparisons without those within scenes, and those alone; own labels are counted in both.
@@ -86,8 +86,7 @@ class Comparisons:
             self.lenders[:first], self.tables[:first], rows, self.folds, lent.shifts.start, self.chance
         )
         lenders = self.lenders[first : first + lent.shifts.stop - lent.shifts.start]
-        takes_part = np.where(lenders[0] < 0, -1, 0).astype(np.int32)
-        alone = Comparisons.start(takes_part, 1).add(Pairing(lenders, 0), lent.category)
+        alone = Comparisons.start(_put_into_one_fold(lenders[0]), 1).add(Pairing(lenders, 0), lent.category)
         within = LentTables(slice(1, alone.count), None, None, lent.left_out, lent.category)
         return others, replace(alone, within=within)
 
@@ -122,3 +121,8 @@ class Comparisons:
     @staticmethod
     def _number(first: int, lenders: NDArray[np.int32]) -> NDArray[np.int32]:
         return np.broadcast_to(np.arange(first, first + len(lenders), dtype=np.int32)[:, None], lenders.shape)
+
+
+def _put_into_one_fold(lenders: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return fold 0 for images that take labels, and -1 for others, int32, shape (N,)."""
+    return np.where(lenders < 0, -1, 0).astype(np.int32)

@@ -9,6 +9,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from netdissect.results.record_values import check_string, check_whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -117,19 +119,14 @@ def _parse_control(entry: Mapping[str, Any], layers: Mapping[str, int]) -> Contr
         raise ValueError(
             f"a control has the layer {unknown[0]!r}, and the run does not" if unknown else "a control has no layer"
         )
-    words = {name: entry[name] for name in ("name", "kind", "fingerprint")}
-    if not all(isinstance(word, str) for word in words.values()):
-        raise TypeError(f"expected strings, got {words!r}")
+    words = {name: check_string(entry[name]) for name in ("name", "kind", "fingerprint")}
     return ControlRun(**words, threshold=threshold, layers=found)
 
 
 def _parse_control_layer(values: Mapping[str, Any]) -> ControlLayer:
-    for name in _COUNTS:
-        if isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 0:
-            raise ValueError(f"expected a whole number of {name}, got {values[name]!r}")
-    if not values["unique"] <= values["units"] <= values["total"]:
+    found: dict[str, Any] = {name: check_whole_number(values[name], 0) for name in _COUNTS}
+    if not found["unique"] <= found["units"] <= found["total"]:
         raise ValueError("a control has more unique detectors than detectors, or more detectors than units")
-    found: dict[str, Any] = {name: values[name] for name in _COUNTS}
     for name in (field.name for field in fields(ControlLayer) if field.name not in _COUNTS):
         number = values.get(name)
         found[name] = None if number is None else _require_number(number)

@@ -15,6 +15,7 @@ from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
 from netdissect.results.controls import parse_controls, write_controls
 from netdissect.results.layer_result import LayerResult
 from netdissect.results.range_files import ranges_to_json, read_ranges
+from netdissect.results.record_values import check_string, check_whole_number
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import IOU, ScoreTable
 from netdissect.results.table_files import (
@@ -51,8 +52,6 @@ _KEYS = frozenset({
 })  # fmt: skip
 #: Settings of runs that were written before they could be chosen.
 _EARLIER_SETTINGS: dict[str, Any] = {"linear": "torch", "null": 0, "resamples": 0, "within": NOT_WITHIN}
-#: The largest number that a run may have; larger ones could only exhaust memory.
-_MAX_NUMBER = 2**40
 
 
 def run_to_json(result: Result) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def _make_writable(value: Any) -> Any:
 
 def read_checksums(record: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of every table by file name; empty for runs that were written without checksums."""
-    return {_require_text(name): _require_text(digest) for name, digest in record.get("checksums", {}).items()}
+    return {check_string(name): check_string(digest) for name, digest in record.get("checksums", {}).items()}
 
 
 def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
@@ -121,11 +120,11 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
         KeyError, TypeError, ValueError, AttributeError: if the record is impossible.
     """
     settings = Settings(**_EARLIER_SETTINGS | _select_known_fields(Settings, record["settings"]))
-    _require_whole(settings.images_per_unit, 0)
+    check_whole_number(settings.images_per_unit, 0)
     probe_set = _parse_probe_set(record["probe_set"])
-    names = {int(row): _require_text(name) for row, name in record["image_names"].items()}
+    names = {int(row): check_string(name) for row, name in record["image_names"].items()}
     rows = probe_set.images + len(record.get("skipped_images", {}))
-    score_title = None if settings.score == IOU else _require_text(record["score"]["title"])
+    score_title = None if settings.score == IOU else check_string(record["score"]["title"])
     layers: dict[str, LayerResult] = {}
     for entry in record["layers"]:
         layer = _parse_layer(entry)
@@ -149,21 +148,21 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
 def _parse_network(record: Mapping[str, Any]) -> NetworkCard:
     fields = _select_known_fields(NetworkCard, record)
     size = _parse_size(fields.pop("input_size"))
-    return NetworkCard(**{name: _require_text(value) for name, value in fields.items()}, input_size=size)
+    return NetworkCard(**{name: check_string(value) for name, value in fields.items()}, input_size=size)
 
 
 def _parse_probe_set(record: Mapping[str, Any]) -> ProbeSetCard:
     fields = _select_known_fields(ProbeSetCard, record)
-    categories = tuple(map(_require_text, fields["vocabulary"]["categories"]))
+    categories = tuple(map(check_string, fields["vocabulary"]["categories"]))
     if len(set(categories)) < len(categories):
         raise ValueError("it names a category twice")
     concepts = tuple(
-        Concept(_require_whole(number), _require_text(name), _require_text(category))
+        Concept(check_whole_number(number), check_string(name), check_string(category))
         for number, name, category in fields["vocabulary"]["concepts"]
     )
     return ProbeSetCard(
-        **{name: _require_text(fields[name]) for name in ("name", "path", "fingerprint")},
-        images=_require_whole(fields["images"]),
+        **{name: check_string(fields[name]) for name in ("name", "path", "fingerprint")},
+        images=check_whole_number(fields["images"]),
         image_size=_parse_size(fields["image_size"]),
         label_size=_parse_size(fields["label_size"]),
         vocabulary=Vocabulary(categories, concepts),
@@ -173,8 +172,8 @@ def _parse_probe_set(record: Mapping[str, Any]) -> ProbeSetCard:
 def _parse_layer(entry: Mapping[str, Any]) -> Layer:
     offset, size, step = (_parse_pair(entry["field"][name]) for name in FieldMap._fields)
     return Layer(
-        _require_text(entry["name"]), _require_whole(entry["units"]), _parse_size(entry["grid"]), FieldMap(offset, size, step),
-        _require_text(entry["geometry"]), _require_text(entry["kind"]), _require_text(entry["note"]), tuple(map(_require_whole, entry.get("shape", ()))),
+        check_string(entry["name"]), check_whole_number(entry["units"]), _parse_size(entry["grid"]), FieldMap(offset, size, step),
+        check_string(entry["geometry"]), check_string(entry["kind"]), check_string(entry["note"]), tuple(map(check_whole_number, entry.get("shape", ()))),
     )  # fmt: skip
 
 
@@ -182,7 +181,7 @@ def _read_layer_result(
     layer: Layer, entry: Mapping[str, Any], vocabulary: Vocabulary, tables: TableFiles, settings: Settings, rows: int,
     score_title: str | None,
 ) -> LayerResult:  # fmt: skip
-    stem = make_file_stem(_require_text(entry["files"]))
+    stem = make_file_stem(check_string(entry["files"]))
     overlapping = bool(entry.get("overlapping_labels", True))  # earlier runs do not say
     counts = read_counts(tables, f"{stem}{COUNTS_SUFFIX}", layer.units, vocabulary, overlapping=overlapping)
     thresholds, exemplars, activity = read_arrays(tables, f"{stem}{ARRAYS_SUFFIX}", layer, settings.images_per_unit)
@@ -195,7 +194,7 @@ def _read_layer_result(
         facts, name = parse_trust(entry["trust"]), f"{stem}{TRUST_ARRAYS_SUFFIX}"
         trust = read_trust(tables, name, facts, layer.units, vocabulary, exact=settings.null_exact)
     result = LayerResult(
-        layer, vocabulary, counts, thresholds, _require_whole(entry["cells"]), exemplars, activity, maxima, score, trust,
+        layer, vocabulary, counts, thresholds, check_whole_number(entry["cells"]), exemplars, activity, maxima, score, trust,
         _parse_pixels(entry.get("category_pixels"), len(vocabulary.categories)),
     )  # fmt: skip
     return read_ranges(tables, result, entry.get("ranges"), overlapping=overlapping)
@@ -204,7 +203,7 @@ def _read_layer_result(
 def _parse_pixels(value: Any, categories: int) -> NDArray[np.int64] | None:
     if value is None:
         return None
-    pixels = [_require_whole(number, 0) for number in value]
+    pixels = [check_whole_number(number, 0) for number in value]
     if len(pixels) != categories:
         raise ValueError(f"expected pixels of {categories} categories, got {len(pixels)}")
     return np.array(pixels, np.int64)
@@ -225,21 +224,9 @@ def _select_known_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in values.items() if name in names}
 
 
-def _require_whole(value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MAX_NUMBER:
-        raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
-    return value
-
-
-def _require_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected a string, got {value!r}")
-    return value
-
-
 def _parse_size(value: Any) -> tuple[int, int]:
     height, width = value
-    return _require_whole(height), _require_whole(width)
+    return check_whole_number(height), check_whole_number(width)
 
 
 def _parse_pair(value: Any) -> tuple[float, float]:

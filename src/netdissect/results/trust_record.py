@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netdissect.bounds import MAX_IMAGES
+from netdissect.results.record_values import check_string, check_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,22 +74,25 @@ def parse_trust(record: Mapping[str, Any]) -> TrustFacts:
     if "chance" in record:
         chance = record["chance"]
         found |= {
-            "shifts": _require_count(chance["shifts"], 1),
-            "left_out": _require_count(chance["left_out"], 0, MAX_IMAGES),
+            "shifts": check_whole_number(chance["shifts"], 1, _MAX_TABLES),
+            "left_out": check_whole_number(chance["left_out"], 0, MAX_IMAGES),
         }
     if "within" in record:
         within = record["within"]
         found |= {
-            "within_shifts": _require_count(within["shifts"], 1),
-            "category": _require_word(within["category"]),
-            "within_left_out": _require_count(within["left_out"], 0, MAX_IMAGES),
+            "within_shifts": check_whole_number(within["shifts"], 1, _MAX_TABLES),
+            "category": check_string(within["category"]),
+            "within_left_out": check_whole_number(within["left_out"], 0, MAX_IMAGES),
         }
     if "spread" in record:
         spread = record["spread"]
-        found |= {"resamples": _require_count(spread["resamples"], 2), "folds": _require_count(spread["folds"], 2)}
+        found |= {
+            "resamples": check_whole_number(spread["resamples"], 2, _MAX_TABLES),
+            "folds": check_whole_number(spread["folds"], 2, _MAX_TABLES),
+        }
     if "reference" in record:
-        found["runs"] = tuple(map(_require_word, record["reference"]["runs"]))
-        _require_count(len(found["runs"]), 1)
+        found["runs"] = tuple(map(check_string, record["reference"]["runs"]))
+        check_whole_number(len(found["runs"]), 1, _MAX_TABLES)
     return TrustFacts(**found)
 
 
@@ -96,15 +100,3 @@ def _list_counts(summary: TrustSummary) -> dict[str, Any]:
     counts = summary.counts
     names = ("units_sd", "units_low", "units_high", "unique_sd", "unique_low", "unique_high")
     return {} if counts is None else {name: getattr(counts, name) for name in names}
-
-
-def _require_count(value: Any, least: int, most: int = _MAX_TABLES) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"expected a whole number between {least} and {most:,} in a layer's trust, got {value!r}")
-    return value
-
-
-def _require_word(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected a string in a layer's trust, got {value!r}")
-    return value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netdissect.config import NOT_WITHIN
 from netdissect.engine.comparison_plan import require_enough_images
-from netdissect.engine.image_groups import read_group_names
 from netdissect.errors import SettingsError
 from netdissect.run.memory_budget import find_memory_budget
 
@@ -26,10 +26,8 @@ def settle_chance(settings: Settings, concepts: ConceptSource) -> Settings:
     quarter of the memory for intermediate results: every image may lend to any other of its scene.
 
     Raises:
-        SettingsError: if the probe set has too few images for the shifts, or no such column of groups or category.
+        SettingsError: if the probe set has too few images for the shifts, or no such category.
     """
-    if settings.null or settings.resamples:
-        read_group_names(concepts, settings.group_by)
     if not settings.null:
         return replace(settings, within=NOT_WITHIN)
     require_enough_images(settings.null, len(concepts))
@@ -41,6 +39,6 @@ def settle_chance(settings: Settings, concepts: ConceptSource) -> Settings:
                 f"{NOT_WITHIN}"
             )
         return settings
-    height, width = concepts.label_size(0)
-    fits = len(concepts) * height * width <= find_memory_budget(settings) // 4
+    pixels = sum(math.prod(concepts.label_size(image)) for image in range(len(concepts)))
+    fits = pixels <= find_memory_budget(settings) // 4
     return replace(settings, within=_SCENE if _SCENE in categories and fits else NOT_WITHIN)
