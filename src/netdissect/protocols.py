@@ -61,6 +61,70 @@ class ActivationSource(Protocol):
 
 
 @runtime_checkable
+class AblationSource(Protocol):
+    """A network prepared to give its class outputs with units of one layer removed.
+
+    It is a context manager: inside the block the network is in evaluation mode and hooks are registered; afterwards the
+    network is as it was before, also after an error.
+    """
+
+    @property
+    def layer(self) -> Layer:
+        """The layer whose units are removed."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input in pixels."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """Number of class outputs Y."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """Why units are removed in one pass each, and not many sets in one pass; empty if they are not."""
+        ...
+
+    def model_input(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
+        """Return the network's input for an image: the image at the input's size."""
+        ...
+
+    def measure(self, inputs: NDArray[np.generic], /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the whole network on a batch.
+
+        Args:
+            inputs: the network's inputs for B images, stacked: RGB, uint8, shape (B, H, W, 3).
+
+        Returns:
+            the class outputs, float32, shape (B, Y), as logits (the logarithm of outputs that are probabilities); and the
+            mean activation of every unit over its cells, float32, shape (B, U).
+        """
+        ...
+
+    def remove(
+        self, inputs: NDArray[np.generic], removed: NDArray[np.bool_], values: NDArray[np.float32], /
+    ) -> NDArray[np.float32]:
+        """Run a batch with sets of units removed; the layers below run once.
+
+        Args:
+            inputs: as for `measure`.
+            removed: whether each of K sets holds each unit, bool, shape (K, U).
+            values: what takes the place of each unit's activations, float32, shape (U,).
+
+        Returns:
+            the class outputs, float32, shape (K, B, Y).
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+@runtime_checkable
 class ConceptSource(Protocol):
     """A probe set: images and the concepts labeled in them."""
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition
     from netdissect.layers import Layer
+    from netdissect.results.ablation import LayerAblation
     from netdissect.results.activation_ranges import ActivationRange
+    from netdissect.results.formulas import FormulaTable
     from netdissect.results.presenter import Presenter
     from netdissect.results.scores import ScoreTable
     from netdissect.results.trust import Trust, UnitTrust
@@ -94,6 +96,8 @@ class LayerResult:
         category_pixels: label pixels of the images that have each category, int64, shape (K,); None if they were not counted.
         presenter: draws the layer; None for a layer that belongs to no run.
         ranges: the same units' masks at further quantiles, and between them (`Settings.counted_ranges`).
+        formulas: the best formulas of the units; None until `Result.explain` or ``netdissect explain`` has found them.
+        ablation: what class outputs lose without units; None until `Result.ablate` or ``netdissect ablate`` has measured it.
     """
 
     layer: Layer
@@ -109,6 +113,8 @@ class LayerResult:
     category_pixels: NDArray[np.int64] | None = None
     presenter: Presenter | None = None
     ranges: tuple[ActivationRange, ...] = ()
+    formulas: FormulaTable | None = None
+    ablation: LayerAblation | None = None
 
     def __repr__(self) -> str:
         h, w = self.layer.grid

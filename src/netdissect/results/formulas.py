@@ -1,0 +1,96 @@
+"""Formulas: what a unit detects besides its label, as concepts joined by AND, OR and AND NOT.
+
+Mu and Andreas: "Compositional Explanations of Neurons", NeurIPS 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: How a concept is joined to the formula before it.
+Operator = Literal["or", "and", "and not"]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """Concepts joined by AND, OR and AND NOT, read from left to right: ``(cow OR sheep) AND NOT grass``.
+
+    Attributes:
+        columns: columns of the concepts in the vocabulary, each once.
+        operators: how the second concept is joined to the first, the third to both, and so on; one fewer than `columns`.
+    """
+
+    columns: tuple[int, ...]
+    operators: tuple[Operator, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of concepts."""
+        return len(self.columns)
+
+    def describe(self, names: Sequence[str]) -> str:
+        """Return the formula in words.
+
+        Args:
+            names: the name of every concept of the vocabulary.
+
+        Example:
+            >>> Formula((2, 0, 1), ("or", "and not")).describe(["sheep", "grass", "cow"])
+            '(cow OR sheep) AND NOT grass'
+        """
+        text, previous = names[self.columns[0]], ""
+        for column, operator in zip(self.columns[1:], self.operators, strict=True):
+            if previous and (previous == "or") != (operator == "or"):
+                text = f"({text})"
+            text, previous = f"{text} {operator.upper()} {names[column]}", operator
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFormula:
+    """The best formula of one unit.
+
+    Attributes:
+        formula: the best formula found; None for a unit without a label.
+        iou: its IoU, over the images that have every category that it names.
+        single: IoU of the best single concept.
+        is_proved: whether no formula of at most three concepts has a higher IoU; False where longer ones were searched by beam.
+        ceiling: IoU of the best formula of any length over the labels.
+        chance: the largest gain over a single concept that the same search finds with the labels of other images; None if it was
+            not measured.
+    """
+
+    formula: Formula | None
+    iou: float
+    single: float
+    is_proved: bool
+    ceiling: float
+    chance: float | None = None
+
+    @property
+    def gain(self) -> float:
+        """By how much the formula's IoU exceeds that of the best single concept."""
+        return self.iou - self.single
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether the formula has several concepts and gains more than chance gave."""
+        return self.formula is not None and len(self.formula) > 1 and (self.chance is None or self.gain > self.chance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FormulaTable:
+    """The best formulas of a layer.
+
+    Attributes:
+        units: the best formula of every unit, by channel; None for units that were not asked for.
+        length: the most concepts of a formula.
+        shifts: number of pairings with the labels of other images, from which `UnitFormula.chance` is measured.
+    """
+
+    units: tuple[UnitFormula | None, ...]
+    length: int
+    shifts: int
