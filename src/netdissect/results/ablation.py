@@ -54,7 +54,7 @@ class ConceptAblation:
 
 @dataclass(frozen=True, slots=True)
 class ClassCurve:
-    """How well one class is told from all others without its most important units (Bau et al., PNAS 2020).
+    """How well one class is recognized among all others without its most important units (Bau et al., PNAS 2020).
 
     Units are ordered by the loss of balanced accuracy on one half of the images; accuracies are of the other half.
 
