@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from netdissect import arguments, report
+from netdissect.analyses.finished_run import equip, load_finished
 from netdissect.bounds import describe_type
 from netdissect.engine.image_groups import read_group_names
 from netdissect.errors import ModelError, SettingsError, describe_exit
 from netdissect.layers import check_file_stems
 from netdissect.model_loading import as_network
-from netdissect.probe_sets.prepared.probe_folder import open_probe_folder
 from netdissect.progress import require_progress, show_progress
 from netdissect.results import files
 from netdissect.results.scores import find_score
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.units.projection import Projections
-    from netdissect.protocols import ConceptSource, ImageSource, Progress
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.run_result import Result
     from netdissect.run.references import ReferenceRuns, ReferenceSet
 
@@ -190,7 +189,7 @@ def dissect_checked(
         run.lock_run(folder, prepared, fresh=fresh) as lock,
     ):
         if lock.finished is None:
-            result = found = _add_presenter(run.execute_run(prepared, lock, shown), lambda: concepts)
+            result = found = equip(run.execute_run(prepared, lock, shown), lambda: concepts, folder)
         else:
             assert folder is not None
             result = found = _return_finished(folder, lock.finished, concepts)
@@ -250,8 +249,7 @@ def load(folder: str | Path) -> Result:
     given: object = folder
     if not isinstance(given, (str, os.PathLike)):
         raise SettingsError(f"netdissect.load takes the folder of a run, not {describe_type(given)}")
-    run = files.load_run(Path(folder))
-    return _add_presenter(run, lambda: _open_recorded_probe_set(run), report.ReportCache(run, Path(folder)))
+    return load_finished(Path(folder))
 
 
 def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Result:
@@ -262,27 +260,4 @@ def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Resu
         "%s already holds this run, finished%s: nothing is computed again", folder, on
     )  # the shell shows it too
     files.restore_tables(run, folder)
-    return _add_presenter(run, lambda: concepts, report.ReportCache(run, folder))
-
-
-def _open_recorded_probe_set(run: Result) -> ConceptSource | None:
-    """Open the probe set that ``run.json`` names; None if it is not there or has changed."""
-    card, settings = run.probe_set, run.settings
-    if not card.path or "://" in card.path:  # never open a URL because a file names it
-        return None
-    with contextlib.suppress(Exception):  # a probe set that cannot be opened is not available
-        if os.path.exists(card.path):  # noqa: PTH110 - the string may not be a valid path
-            found = open_probe_folder(card.path, split=settings.split, limit=settings.limit)
-            return found if found.fingerprint == card.fingerprint else None
-    return None
-
-
-def _add_presenter(
-    run: Result, find_probe_set: Callable[[], ConceptSource | None], cache: ImageSource | None = None
-) -> Result:
-    """Return a run that can draw itself and its layers, with the images of a report's cache or of its probe set."""
-    presenter = report.ReportPresenter(
-        report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size
-    )
-    layers = {name: replace(layer, presenter=presenter) for name, layer in run.layers.items()}
-    return replace(run, layers=layers, presenter=presenter)
+    return equip(run, lambda: concepts, folder, report.ReportCache(run, folder))

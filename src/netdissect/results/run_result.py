@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.results.analyses import Analyses
     from netdissect.results.controls import ControlRun
     from netdissect.results.detectors import Detectors
     from netdissect.results.layer_result import LayerResult
@@ -80,6 +81,7 @@ class Result:
         journal: versions, seconds and notes, for ``run.json``.
         controls: what controls detect, to be shown beside the run's own detectors.
         presenter: draws the run; None for a result that neither `netdissect.dissect` nor `netdissect.load` made.
+        analyses: answers questions to the run; None for such a result too.
     """
 
     layers: Mapping[str, LayerResult]
@@ -90,6 +92,7 @@ class Result:
     journal: Mapping[str, Any] = field(default_factory=dict)
     controls: tuple[ControlRun, ...] = ()
     presenter: Presenter | None = None
+    analyses: Analyses | None = None
 
     def __repr__(self) -> str:
         title = f"{self.network.name} on {self.probe_set.images} images of {self.probe_set.name}"
@@ -206,3 +209,11 @@ class Result:
                 "it with netdissect.load"
             )
         return self.presenter
+
+    def _require_analyses(self) -> Analyses:
+        if self.analyses is None:
+            raise RunError(
+                "this result was not made by netdissect.dissect or netdissect.load and cannot be asked: save it, and load it "
+                "with netdissect.load"
+            )
+        return self.analyses

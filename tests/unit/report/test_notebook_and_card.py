@@ -6,7 +6,7 @@ import pytest
 from tests import made_up_runs
 
 import netdissect as nd
-from netdissect import api
+from netdissect.analyses.finished_run import equip
 from netdissect.errors import SettingsError
 from netdissect.report import card
 from netdissect.results.controls import ControlLayer, ControlRun
@@ -36,7 +36,7 @@ class ByIndex:
 @pytest.fixture
 def result():
     run, probe_set = made_up_runs.make_run((24, 40), name="net <b>_1_")
-    return api._add_presenter(run, lambda: ByIndex(probe_set))
+    return equip(run, lambda: ByIndex(probe_set), None)
 
 
 def test_a_notebook_shows_a_run_as_a_table_and_the_bar_graph(result):
@@ -64,7 +64,7 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
 @pytest.fixture
 def trusted():
     run, probe_set = made_up_runs.make_run((24, 40), trusted=True)
-    return api._add_presenter(run, lambda: ByIndex(probe_set))
+    return equip(run, lambda: ByIndex(probe_set), None)
 
 
 def cells_of(html):

@@ -1,0 +1,20 @@
+"""The analyses that every run of `netdissect.api` has: each method imports a module of this room and calls its function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunAnalyses:
+    """Answers questions to a run: the `Analyses` of `netdissect.results`.
+
+    Attributes:
+        folder: the run's folder; None for a run without one.
+    """
+
+    folder: Path | None
