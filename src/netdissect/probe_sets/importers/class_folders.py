@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from netdissect.errors import DataFileError
 from netdissect.io import images
@@ -16,7 +16,7 @@ from netdissect.probe_sets.importers.split_names import find_split_depth, parse_
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,16 +53,8 @@ def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOpt
     """
     settings = ImportOptions.from_keywords(options)
     root = Path(folder)
-    photos = find_images(root, settings.say)
-    places = [photo.relative_to(root).parts for photo in photos]
-    depth = find_split_depth(places, besides=1)
-    _check_split_folders(root, places, depth)
-    outside = [photo for photo, place in zip(photos, places, strict=True) if len(place) < 2]
-    if outside:
-        raise DataFileError(
-            f"{len(outside)} images are in no class folder of {root}: {abbreviate_paths(outside)}; expected {root}/CLASS/IMAGE"
-        )
-    names = ["-".join(part for level, part in enumerate(place[:-1]) if level != depth) for place in places]
+    found = find_class_images(root, settings.say)
+    names = [image.class_name for image in found]
     unique = sorted(set(names))
     classes = settings.read_classes(unique, category="scene", first=1)
     # Numbers are the positions of the folders; a class that the renaming drops has label 0.
@@ -77,11 +69,43 @@ def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOpt
         name=settings.choose_name(root), about=f"the class folders of {root}", classes=classes, whole_images=True,
         settings_hash=hash_parts([labels[name] for name in names]),
         images=tuple(
-            SourceImage(flatten_path(photo, root), (photo, labels[name]), (photo,), read_split_at(place, depth))
-            for photo, place, name in zip(photos, places, names, strict=True)
+            SourceImage(flatten_path(path, root), (path, labels[name]), (path,), split) for path, name, split in found
         ),
     )  # fmt: skip
     return settings.write_probe_set(source, out, note="Made with: netdissect data from-labels.")
+
+
+class ClassImage(NamedTuple):
+    """An image in a class folder, with its split, which is empty if folders are not divided into splits."""
+
+    path: Path
+    class_name: str
+    split: str
+
+
+def find_class_images(root: Path, say: Callable[[str], None]) -> list[ClassImage]:
+    """Return the images in the class folders of a folder, sorted by path, with the names of their classes and splits.
+
+    Args:
+        root: the folder of the class folders.
+        say: called with a sentence that counts the files that are not images.
+
+    Raises:
+        DataNotFoundError: if there is no such folder, or no image in it.
+        DataFileError: if images are in no class folder, or only some folders are named like splits.
+    """
+    photos = find_images(root, say)
+    places = [photo.relative_to(root).parts for photo in photos]
+    depth = find_split_depth(places, besides=1)
+    _check_split_folders(root, places, depth)
+    outside = [photo for photo, place in zip(photos, places, strict=True) if len(place) < 2]
+    if outside:
+        raise DataFileError(
+            f"{len(outside)} images are in no class folder of {root}: {abbreviate_paths(outside)}; expected {root}/CLASS/IMAGE"
+        )
+    names = ["-".join(part for level, part in enumerate(place[:-1]) if level != depth) for place in places]
+    splits = [read_split_at(place, depth) for place in places]
+    return [ClassImage(*parts) for parts in zip(photos, names, splits, strict=True)]
 
 
 def _check_split_folders(root: Path, places: Sequence[Sequence[str]], depth: int | None) -> None:

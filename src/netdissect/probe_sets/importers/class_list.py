@@ -151,6 +151,16 @@ def read_class_names(given: str | Path) -> list[str]:
     return [name for number, name in sorted(placed, key=lambda pair: pair[0]) if number >= 0]
 
 
+def read_numbered_names(given: str | Path) -> list[tuple[int, str]]:
+    """Return the number and name of every class of a file; names without numbers are numbered from 0.
+
+    Raises:
+        DataFileError: as `read_class_list`.
+    """
+    rows = _read_rows(given, ListRequest(first=0))
+    return [(at if row.number is None else row.number, row.name) for at, row in enumerate(rows)]
+
+
 def _read_rows(given: ClassListLike, request: ListRequest) -> list[ClassRow]:
     if isinstance(given, (str, Path)):
         return read_class_rows(Path(given), request)

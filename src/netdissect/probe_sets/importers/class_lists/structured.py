@@ -3,6 +3,7 @@
 | shape | example | written by |
 |---|---|---|
 | names | ``["cat", "dog"]`` | many |
+| number → synset id and name | ``{"0": ["n01440764", "tench"]}`` | Keras and torchvision, of ImageNet |
 | number → name, or name → number | ``{"0": "cat"}``, ``{"cat": 0}`` | Hugging Face's ``id2label``, ``label2id`` |
 | objects with a name and a number or color | ``[{"id": 7, "name": "cat"}]`` | COCO's (panoptic) categories, Hasty, Label Studio's ``notes.json`` |
 | number or name → object | ``{"7": {"name": "cat"}}`` | |
@@ -81,6 +82,10 @@ def _read_object(where: object, found: Mapping[str, Any], request: ListRequest) 
         return read_records(where, records, request, by_position=False)
     if numbered and all(isinstance(value, str) for value in values):
         return [ClassRow(parse_class_number(key), value) for key, value in found.items()]
+    if numbered and all(
+        isinstance(value, list) and value and all(isinstance(w, str) for w in value) for value in values
+    ):
+        return [ClassRow(parse_class_number(key), " ".join(value)) for key, value in found.items()]
     if found and all(isinstance(value, int) and not isinstance(value, bool) for value in values) and not numbered:
         return [ClassRow(value, name) for name, value in found.items()]
     colors = [parse_color(value) for value in values]
