@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: False discovery rate below which a loss counts as larger than that of matched units.
+LEVEL = 0.05
 #: What takes the place of a removed unit's activations: 0, or the unit's mean.
 Replacement = Literal["zero", "mean"]
 
@@ -34,6 +36,9 @@ class ConceptAblation:
         q: false discovery rate of at most this p among the layer's concepts.
         accuracy: change of the accuracy.
         matched_accuracy: the same for matched random units.
+        matched_low: mean change of the margin below which 2.5 % of the matched sets lie; None if it is not known.
+        matched_high: the same above which 2.5 % lie.
+        matched_sets: number of different matched sets, which may be fewer than were asked for.
     """
 
     concept: str
@@ -50,6 +55,14 @@ class ConceptAblation:
     q: float
     accuracy: float
     matched_accuracy: float
+    matched_low: float | None = None
+    matched_high: float | None = None
+    matched_sets: int = 0
+
+    @property
+    def is_beyond_matched(self) -> bool:
+        """Whether so large a loss is rare when matched units are removed (q < 0.05)."""
+        return self.margin < 0 and self.q < LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ class LayerAblation:
         accuracy: accuracy of the whole network.
         concepts: the removal of all units of each concept, largest loss of margin first.
         curves: the curve of every class that has images in both halves.
-        matched_sets: number of matched random sets per concept.
+        matched_sets: the most matched random sets of a concept.
         left_out: why a concept's units were not removed, by concept.
         notes: what a reader should know.
     """

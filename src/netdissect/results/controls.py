@@ -5,11 +5,10 @@ A run records a control's counts, so that they are shown beside its own wherever
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from netdissect.results.record_values import check_string, check_whole_number
+from netdissect.results.record_values import check_number, check_string, check_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +111,7 @@ def parse_controls(record: Any, layers: Mapping[str, int]) -> tuple[ControlRun, 
 
 
 def _parse_control(entry: Mapping[str, Any], layers: Mapping[str, int]) -> ControlRun:
-    threshold = _require_number(entry["threshold"], 1)
+    threshold = check_number(entry["threshold"], 0, 1)
     found = {name: _parse_control_layer(values) for name, values in entry["layers"].items()}
     unknown = [name for name, layer in found.items() if layers.get(name) != layer.total]
     if unknown or not found:
@@ -129,16 +128,5 @@ def _parse_control_layer(values: Mapping[str, Any]) -> ControlLayer:
         raise ValueError("a control has more unique detectors than detectors, or more detectors than units")
     for name in (field.name for field in fields(ControlLayer) if field.name not in _COUNTS):
         number = values.get(name)
-        found[name] = None if number is None else _require_number(number)
+        found[name] = None if number is None else check_number(number, 0)
     return ControlLayer(**found)
-
-
-def _require_number(value: Any, most: float = math.inf) -> float:
-    """Return a number from 0 to `most`."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not (0 <= value <= most and math.isfinite(value))
-    ):
-        raise ValueError(f"expected a number of at least 0, got {value!r}")
-    return float(value)

@@ -10,12 +10,12 @@ import numpy as np
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.config import NOT_WITHIN, Settings
 from netdissect.errors import RunFileError
-from netdissect.io.text import make_writable
 from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
+from netdissect.results.ablation_files import read_ablation, summarize_ablation
 from netdissect.results.controls import parse_controls, write_controls
 from netdissect.results.layer_result import LayerResult
 from netdissect.results.range_files import ranges_to_json, read_ranges
-from netdissect.results.record_values import check_string, check_whole_number
+from netdissect.results.record_values import check_string, check_whole_number, make_values_writable
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import IOU, ScoreTable
 from netdissect.results.table_files import (
@@ -62,7 +62,7 @@ def run_to_json(result: Result) -> dict[str, Any]:
         "categories": list(vocabulary.categories),
         "concepts": [[concept.number, concept.name, concept.category] for concept in vocabulary.concepts],
     }
-    record: dict[str, Any] = _make_writable(
+    record: dict[str, Any] = make_values_writable(
         {
             "schema_version": 1 if result.settings.score == IOU else SCHEMA_VERSION,
             "settings": result.settings.as_dict(),
@@ -95,16 +95,8 @@ def _layer_to_json(entry: LayerResult, threshold: float) -> dict[str, Any]:
         **({} if entry.category_pixels is None else {"category_pixels": entry.category_pixels.tolist()}),
         **({} if entry.trust is None else {"trust": trust_to_json(entry, threshold)}),
         **ranges_to_json(entry),
+        **summarize_ablation(entry),
     }
-
-
-def _make_writable(value: Any) -> Any:
-    """Return plain values whose strings UTF-8 can encode; file names may have bytes that are not UTF-8."""
-    if isinstance(value, str):
-        return make_writable(value)
-    if isinstance(value, dict):
-        return {_make_writable(key): _make_writable(entry) for key, entry in value.items()}
-    return [_make_writable(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def read_checksums(record: Mapping[str, Any]) -> dict[str, str]:
@@ -197,7 +189,10 @@ def _read_layer_result(
         layer, vocabulary, counts, thresholds, check_whole_number(entry["cells"]), exemplars, activity, maxima, score, trust,
         _parse_pixels(entry.get("category_pixels"), len(vocabulary.categories)),
     )  # fmt: skip
-    return read_ranges(tables, result, entry.get("ranges"), overlapping=overlapping)
+    result = read_ranges(tables, result, entry.get("ranges"), overlapping=overlapping)
+    if "ablation" in entry:
+        result = dataclasses.replace(result, ablation=read_ablation(tables, stem, layer.units, vocabulary))
+    return result
 
 
 def _parse_pixels(value: Any, categories: int) -> NDArray[np.int64] | None:

@@ -162,7 +162,7 @@ def make_intervals(score: ArrayLike, error: ArrayLike, folds: int) -> tuple[NDAr
         ([0.068], [0.144])
     """
     score, error = np.asarray(score, np.float64), np.asarray(error, np.float64)
-    reach = _find_quantile(folds) * error
+    reach = find_student_quantile(folds) * error
     with np.errstate(divide="ignore", over="ignore"):
         logit = np.log(score) - np.log1p(-score)
         low, high = 1 / (1 + np.exp(reach - logit)), 1 / (1 + np.exp(-reach - logit))
@@ -186,7 +186,7 @@ def make_ratio_interval(ratio: float, resampled: ArrayLike, folds: int) -> tuple
         (1.81, 2.22)
     """
     error = float(np.log(np.asarray(resampled, np.float64)).std(ddof=1)) * _correct_for_folds(folds)
-    reach = float(np.exp(_find_quantile(folds) * error))
+    reach = float(np.exp(find_student_quantile(folds) * error))
     return ratio / reach, ratio * reach
 
 
@@ -279,7 +279,7 @@ def _correct_for_folds(folds: int) -> float:
     return float(np.sqrt(folds / (folds - 1))) if folds > 1 else float("nan")
 
 
-def _find_quantile(folds: int) -> float:
+def find_student_quantile(folds: int) -> float:
     """Return the quantile of Student's distribution with F − 1 degrees of freedom that leaves out 2.5 %."""
     from scipy.special import stdtrit
 
