@@ -84,10 +84,7 @@ def plan_comparisons(
         SettingsError: if there are too few images for the shifts, or `settings` names groups that there are not.
     """
     skipped = frozenset(image for receipt in receipts.values() for image in receipt.skipped)
-    order = np.concatenate([shard.images for shard in plan.shards])
-    order = order[[image not in skipped for image in order.tolist()]]
-    whole = np.full(plan.images, -1, np.int32)
-    whole[order] = 0
+    order, whole = _order_images(plan, skipped)
     if not (settings.null or settings.resamples):
         return ComparisonPlan(Comparisons.start(whole, 1))
     if order.size < MIN_IMAGES:
@@ -115,6 +112,38 @@ def plan_comparisons(
                 if pairing.left_out < order.size:
                     comparisons = comparisons.add(pairing, str(settings.within))
     return ComparisonPlan(comparisons, tuple(notes))
+
+
+def plan_lent_labels(
+    concepts: ConceptSource, plan: Plan, receipts: Mapping[int, ShardReceipt], settings: Settings, shifts: int
+) -> Comparisons:
+    """Plan comparisons with own labels, in one table, and with those that other images lend, without folds and scenes.
+
+    Args:
+        concepts: the probe set.
+        plan: the order of the run.
+        receipts: the receipt of every shard.
+        settings: groups and the seed of the shifts.
+        shifts: number of shifts; there are none where images are too few to measure chance.
+    """
+    skipped = frozenset(image for receipt in receipts.values() for image in receipt.skipped)
+    order, whole = _order_images(plan, skipped)
+    own = Comparisons.start(whole, 1)
+    if not shifts or order.size < max(MIN_IMAGES, 2 * shifts):
+        return own
+    prints = np.concatenate([receipts[shard.number].fingerprints for shard in plan.shards])
+    groups, _ = find_groups(concepts, order, settings.group_by, prints)
+    pairing = pair_images(order, groups, _number_sizes(concepts, order, plan.images), shifts, settings.seed)
+    return own if pairing.left_out == order.size else own.add(pairing)
+
+
+def _order_images(plan: Plan, skipped: frozenset[int]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the images that were read in the order of the run, and fold 0 for them, -1 for others, int32, shape (N,)."""
+    order = np.concatenate([shard.images for shard in plan.shards])
+    order = order[[image not in skipped for image in order.tolist()]]
+    whole = np.full(plan.images, -1, np.int32)
+    whole[order] = 0
+    return order, whole
 
 
 def _number_sizes(concepts: ConceptSource, order: NDArray[np.int64], images: int) -> NDArray[np.int64]:

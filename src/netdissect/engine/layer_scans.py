@@ -89,7 +89,7 @@ class LayerScans:
         if finished:
             _LOG.info("resuming: an earlier run finished %d of %d shards", finished + 1, len(self.plan.shards))
         bounds, activity = load_calibration(self.store, names)
-        resumed = _scan_missing(self.runtime, ScanTask(bounds, self._request), others, receipts, self.progress)
+        resumed = scan_missing(self.runtime, ScanTask(bounds, self._request), others, receipts, self.progress)
         return activity, {number: receipt for number, receipt in receipts.items() if receipt is not None}, resumed
 
     def find_thresholds(
@@ -106,7 +106,7 @@ class LayerScans:
             self.progress.start("scan again", self.plan.images)
             shards = self.plan.shards
             receipts = {shard.number: find_receipt(self.store, shard, list(units), "again") for shard in shards}
-            _scan_missing(self.runtime, RescanTask(units, self._request), shards, receipts, self.progress)
+            scan_missing(self.runtime, RescanTask(units, self._request), shards, receipts, self.progress)
         for layer in self.layers:
             if layer.name in units:
                 numbers = units[layer.name]
@@ -140,7 +140,7 @@ class LayerScans:
         return lambda: (load_layer_scan(self.store, shard.number, layer, kind) for shard in self.plan.shards)
 
 
-def _scan_missing(
+def scan_missing(
     runtime: TaskRuntime,
     task: Callable[[Any, Shard], ShardReceipt],
     shards: Sequence[Shard],

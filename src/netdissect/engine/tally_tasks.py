@@ -98,17 +98,17 @@ class TallyTask:
         for shard in shards:
             scans = {layer.name: load_layer_scan(context.store, shard.number, layer.name) for layer in layers}
             images = scans[layers[0].name].images
-            compared = self._read_labels(context, images)
+            compared = self.read_labels(context, images)
             for comparisons in compared:
                 total.labels.update(
                     comparisons.labels, comparisons.lenders[:, 0], self.comparisons.label_rows[:, images]
                 )
             for layer in layers:
-                self._count(context, shard, layer, scans[layer.name], compared, total.masks[layer.name])
+                self.count_layer(context, shard, layer, scans[layer.name], compared, total.masks[layer.name])
             context.advance(shard.images.size)
         return total
 
-    def _read_labels(self, context: WorkerContext, images: NDArray[np.int64]) -> list[ShardComparisons]:
+    def read_labels(self, context: WorkerContext, images: NDArray[np.int64]) -> list[ShardComparisons]:
         """Read the labels that a shard's images are compared with, by the size of label maps."""
         lenders, tables = self.comparisons.lenders[:, images], self.comparisons.tables[:, images]
         needed = np.unique(lenders[lenders >= 0])
@@ -120,7 +120,7 @@ class TallyTask:
             for part in packed
         ]
 
-    def _count(
+    def count_layer(
         self,
         context: WorkerContext,
         shard: Shard,

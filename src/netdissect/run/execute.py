@@ -7,9 +7,7 @@ result. The same command continues from those shards; another never uses them.
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,27 +17,24 @@ import torch
 
 import netdissect
 from netdissect.engine.dissect import dissect_layers, make_plan
-from netdissect.engine.row_threads import RowThreads
-from netdissect.engine.worker_context import WorkerContext
 from netdissect.io.text import make_writable
-from netdissect.probe_sets.decoded import DecodedProbeSet, decode_once
 from netdissect.results import run_folder, run_match
 from netdissect.results.run_folder import WORK
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import find_score
 from netdissect.run.memory_budget import find_memory_budget
-from netdissect.run.workers import SHARED_FOLDER_KEY, ContextSetup, CountingRuntime, start_workers
-from netdissect.runtime.array_store import Store
-from netdissect.runtime.worker_processes import InProcessRuntime
+from netdissect.run.run_runtime import open_runtime, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from netdissect.config import Settings
     from netdissect.engine.dissect import DissectionOutcome
     from netdissect.layers import Layer
-    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.protocols import Progress
     from netdissect.run.prepared_run import PreparedRun
+    from netdissect.runtime.array_store import Store
 
 
 @dataclass(frozen=True)
@@ -100,14 +95,8 @@ def execute_run(run: PreparedRun, lock: RunLock, progress: Progress) -> Result:
     settings, source, concepts = run.settings, run.source, run.concepts
     with contextlib.ExitStack() as stack:
         plan = make_plan(source.layers, len(concepts), settings)
-        alone = settings.runtime == "local" and settings.workers == 1
-        store = _open_store(run, lock, stack, alone=alone)
-        runtime = (
-            _run_in_process(run, store, progress, stack)
-            if alone
-            else _run_with_workers(run, store, progress, stack, shards=len(plan.shards))
-        )
-        parts = 1 if alone else 4 * settings.workers
+        store = _open_store(run, lock, stack)
+        runtime, parts = open_runtime(run, store, progress, stack, shards=len(plan.shards))
         outcome = dissect_layers(
             runtime, store, source.layers, concepts, plan, settings, progress, score=find_score(settings.score),
             table_memory=find_memory_budget(settings) // 4, tally_parts=parts,
@@ -135,70 +124,14 @@ def execute_run(run: PreparedRun, lock: RunLock, progress: Progress) -> Result:
         })  # fmt: skip
 
 
-def _open_store(run: PreparedRun, lock: RunLock, stack: contextlib.ExitStack, *, alone: bool) -> Store:
+def _open_store(run: PreparedRun, lock: RunLock, stack: contextlib.ExitStack) -> Store:
     """Open the store of the run's intermediate results."""
-    where = _locate_artifacts(run, lock.folder)
-    if where is None and not alone:
-        where = stack.enter_context(tempfile.TemporaryDirectory(prefix="netdissect-"))
-    store = stack.enter_context(Store(where, budget=find_memory_budget(run.settings) if alone else 0))
+    store = open_store(run.settings, _locate_artifacts(run, lock.folder), stack)
     if run.settings.artefacts is not None:
         if lock.fresh:
             store.clear()
         lock.on_success.append(store.clear)
     return store
-
-
-def _run_in_process(
-    run: PreparedRun, store: Store, progress: Progress, stack: contextlib.ExitStack
-) -> InProcessRuntime:
-    settings = run.settings
-    threads = stack.enter_context(RowThreads(settings.threads or os.cpu_count() or 1))
-    if settings.threads is not None:
-        stack.callback(torch.set_num_threads, torch.get_num_threads())
-        torch.set_num_threads(settings.threads)
-    stack.enter_context(run.source)
-    concepts, ahead = keep_labels_ahead(run.concepts, run.device.type, find_memory_budget(settings) // 4, stack)
-    return InProcessRuntime(WorkerContext(run.source, concepts, threads, store, progress.advance, labels_ahead=ahead))
-
-
-def keep_labels_ahead(
-    concepts: ConceptSource, device: str, memory: int, stack: contextlib.ExitStack
-) -> tuple[ConceptSource, bool]:
-    """Return the probe set, and whether labels are read during the scan and kept for the tally.
-
-    They are on a GPU, because the cores have time while it scans; on a CPU the network needs them.
-
-    Args:
-        concepts: the probe set.
-        device: kind of device, such as ``"cpu"``.
-        memory: bytes of labels to keep; those beyond are read again.
-        stack: removes what was kept.
-    """
-    if device == "cpu":
-        return concepts, False
-    if isinstance(concepts, DecodedProbeSet):  # a series keeps them anyway
-        return concepts, True
-    return stack.enter_context(decode_once(concepts, memory, labels_only=True)), True
-
-
-def _run_with_workers(
-    run: PreparedRun, store: Store, progress: Progress, stack: contextlib.ExitStack, *, shards: int
-) -> CountingRuntime:
-    settings = run.settings
-    store.put(SHARED_FOLDER_KEY, {})
-    setup = ContextSetup(
-        run.network,
-        run.layers,
-        run.input_size,
-        settings.geometry,
-        run.device,
-        run.execution,
-        run.concepts,
-        store.folder,
-    )
-    workers = start_workers(setup, min(settings.workers, shards), settings, run.cluster)
-    stack.callback(workers.close)
-    return CountingRuntime(workers, progress)
 
 
 def _collect_result(run: PreparedRun, outcome: DissectionOutcome, journal: Mapping[str, Any]) -> Result:
@@ -251,13 +184,22 @@ def _locate_artifacts(run: PreparedRun, folder: Path | None) -> Path | str | Non
     settings = run.settings
     if folder is None and settings.artefacts is None:
         return None
-    key = run_folder.hash_facts({
-        **run.facts,
-        "shard size": settings.shard_size,
-        "device": run.device.type,
-        "versions": [netdissect.__version__, torch.__version__],
-    })  # fmt: skip
+    key = name_artifacts(run.facts, settings, run.device.type, netdissect.__version__, torch.__version__)
     if settings.artefacts is not None:
         return f"{settings.artefacts.rstrip('/')}/{key}"
     assert folder is not None
     return folder / WORK / key
+
+
+def name_artifacts(facts: Mapping[str, Any], settings: Settings, device: str, *versions: str) -> str:
+    """Return the name of the folder of a run's intermediate results: a hash of everything that decides them.
+
+    Args:
+        facts: everything that decides the run's result.
+        settings: of the run.
+        device: kind of device, such as ``"cpu"``.
+        versions: of this package and of torch.
+    """
+    return run_folder.hash_facts({
+        **facts, "shard size": settings.shard_size, "device": device, "versions": list(versions)
+    })  # fmt: skip

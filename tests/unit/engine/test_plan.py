@@ -10,7 +10,7 @@ from tests import fakes
 
 from netdissect.config import Settings
 from netdissect.engine.dissect import make_plan
-from netdissect.engine.layer_scans import _scan_missing
+from netdissect.engine.layer_scans import scan_missing
 from netdissect.engine.plan import Plan
 from netdissect.layers import FieldMap
 from netdissect.protocols import NullProgress
@@ -86,7 +86,7 @@ def test_an_interrupted_run_counts_the_calibration_and_every_scanned_shard(had, 
     with pytest.raises(
         KeyboardInterrupt, match=rf"^interrupted after {had + after + 1} of {len(shards) + 1} shards; the same"
     ):
-        _scan_missing(InterruptedRuntime(after), lambda _, shard: shard, shards, receipts, NullProgress())
+        scan_missing(InterruptedRuntime(after), lambda _, shard: shard, shards, receipts, NullProgress())
     assert sum(receipt is not None for receipt in receipts.values()) == had + after
 
 

@@ -10,7 +10,7 @@ from tests.small_runs import dissect_small, read_tables
 from netdissect.errors import DataFileError
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.decoded import DecodedProbeSet, decode_once
-from netdissect.run import execute
+from netdissect.run import run_runtime
 
 
 class Ordered(Broden):
@@ -30,9 +30,9 @@ class Ordered(Broden):
 @pytest.fixture
 def pretended_gpu(monkeypatch):
     """Let runs choose what they do for labels as on a GPU."""
-    real = execute.keep_labels_ahead
+    real = run_runtime.keep_labels_ahead
     monkeypatch.setattr(
-        execute, "keep_labels_ahead", lambda concepts, _, memory, stack: real(concepts, "cuda", memory, stack)
+        run_runtime, "keep_labels_ahead", lambda concepts, _, memory, stack: real(concepts, "cuda", memory, stack)
     )
 
 
@@ -72,9 +72,9 @@ def test_an_unreadable_label_map_stops_the_scan_or_is_skipped(data, tmp_path, pr
 def test_a_cpu_and_a_series_keep_nothing_more(data):
     concepts = Broden(data)
     with contextlib.ExitStack() as stack:
-        assert execute.keep_labels_ahead(concepts, "cpu", 100, stack) == (concepts, False)
+        assert run_runtime.keep_labels_ahead(concepts, "cpu", 100, stack) == (concepts, False)
         series = stack.enter_context(decode_once(concepts, 100))
-        assert execute.keep_labels_ahead(series, "cuda", 100, stack) == (series, True)
-        kept, ahead = execute.keep_labels_ahead(concepts, "cuda", 100, stack)
+        assert run_runtime.keep_labels_ahead(series, "cuda", 100, stack) == (series, True)
+        kept, ahead = run_runtime.keep_labels_ahead(concepts, "cuda", 100, stack)
         assert ahead
         assert isinstance(kept, DecodedProbeSet)
