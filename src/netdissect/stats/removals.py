@@ -14,6 +14,9 @@ from netdissect.stats.spread import find_student_quantile
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+#: Draws of random sets, as a multiple of the different sets that are wanted; small layers have few different ones.
+_DRAWS_PER_SET = 10
+
 
 def compute_margins(outputs: NDArray[np.floating], label: ArrayLike) -> NDArray[np.float64]:
     """Return by how much the output of every image's class exceeds the largest output of another class, shape (…, B).
@@ -144,3 +147,42 @@ def make_change_interval(change: NDArray[np.floating], fold: NDArray[np.integer]
     error = float(np.sqrt((excess**2).sum() * folds / (folds - 1))) / len(change)
     reach = find_student_quantile(folds) * error
     return mean - reach, mean + reach
+
+
+def draw_matched_sets(
+    mean: NDArray[np.floating], removed: NDArray[np.integer], sets: int, seed: int, nearest: int = 100
+) -> NDArray[np.bool_]:
+    """Return other sets of as many units with about the same mean activations, each set once, bool, shape (K, U).
+
+    Every unit is swapped for one of the nearest units in mean activation that are not in the set; a single unit is compared with
+    each of the K nearest. Fewer neighbors, or a set that is drawn and counted several times, make p too small: the most
+    important of 20 neighbors would have the smallest p there is.
+
+    Args:
+        mean: mean activation of every unit, shape (U,).
+        removed: channels of the units in the set, from 0, shape (n,).
+        sets: the most sets K; fewer are returned where there are fewer different ones, none if more than half of the units are
+            in the set.
+        seed: seed of the random numbers.
+        nearest: number of units that a unit may be swapped for.
+
+    Example:
+        >>> import numpy as np
+        >>> draw_matched_sets(np.array([0.1, 0.9, 0.3, 1.0]), np.array([1]), sets=2, seed=0).astype(int).tolist()
+        [[0, 0, 0, 1], [0, 0, 1, 0]]
+    """
+    units, others = len(mean), np.setdiff1d(np.arange(len(mean)), removed)
+    order = [others[np.argsort(np.abs(mean[others] - mean[channel]), kind="stable")] for channel in removed]
+    if len(removed) == 1:
+        return np.arange(units) == order[0][:sets, np.newaxis]
+    random = np.random.default_rng(seed)
+    found: dict[bytes, NDArray[np.bool_]] = {}
+    for _ in range(_DRAWS_PER_SET * sets if len(others) >= len(removed) > 0 else 0):
+        drawn = np.zeros(units, np.bool_)
+        for place in random.permutation(len(removed)):
+            free = order[place][~drawn[order[place]]][:nearest]
+            drawn[free[random.integers(len(free))]] = True
+        found.setdefault(drawn.tobytes(), drawn)
+        if len(found) == sets:
+            break
+    return np.stack(list(found.values())) if found else np.zeros((0, units), np.bool_)

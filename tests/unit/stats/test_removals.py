@@ -90,3 +90,56 @@ def test_images_that_belong_together_widen_the_interval_if_they_are_one_fold():
 
 def test_folds_that_do_not_differ_leave_no_interval():
     assert removals.make_change_interval(np.full(60, -0.5), np.arange(60) % 20) == (-0.5, -0.5)
+
+
+def test_matched_sets_are_different_sets_of_other_units_with_near_means():
+    mean = np.random.default_rng(0).random(100)
+    removed = np.array([3, 50, 51])
+    sets = removals.draw_matched_sets(mean, removed, 200, seed=0, nearest=20)
+    assert len(np.unique(sets, axis=0)) == len(sets) == 200
+    assert (sets.sum(axis=1) == 3).all()
+    assert not sets[:, removed].any()
+    others = np.setdiff1d(np.arange(100), removed)
+    reach = max(np.sort(np.abs(mean[others] - mean[unit]))[22] for unit in removed)
+    for drawn in sets:
+        assert min(np.abs(mean[np.flatnonzero(drawn)] - mean[3])) <= reach
+
+
+def test_a_single_unit_is_compared_with_each_other_unit_once():
+    mean = np.random.default_rng(0).random(30)
+    sets = removals.draw_matched_sets(mean, np.array([4]), 200, seed=0)
+    assert len(sets) == 29
+    assert (sets.sum(axis=0) == np.where(np.arange(30) == 4, 0, 1)).all()
+    nearest = removals.draw_matched_sets(mean, np.array([4]), 5, seed=0)
+    distance = np.abs(mean - mean[4])
+    assert set(np.flatnonzero(nearest.any(axis=0))) == set(np.argsort(distance)[1:6])
+
+
+def test_a_set_of_more_than_half_of_the_units_has_no_matched_sets():
+    assert removals.draw_matched_sets(np.arange(6.0), np.arange(4), 200, seed=0).shape == (0, 6)
+    assert len(removals.draw_matched_sets(np.arange(6.0), np.arange(3), 200, seed=0)) == 1
+
+
+def test_p_of_random_sets_is_not_too_small_at_any_level():
+    """Sets drawn at random are no different from matched ones, and p says so at small levels too."""
+    random = np.random.default_rng(0)
+    importance, mean = random.exponential(1, 128), random.random(128)
+    p = []
+    for seed in range(600):
+        removed = random.choice(128, int(random.integers(1, 4)), replace=False)
+        sets = removals.draw_matched_sets(mean, removed, 200, seed)
+        p.append(removals.measure_loss(-importance[removed].sum(), -(sets @ importance)))
+    assert 0.03 <= np.mean(np.array(p) <= 0.05) <= 0.08
+    assert np.mean(np.array(p) <= 0.01) <= 0.025
+
+
+def test_few_neighbors_make_p_of_random_sets_too_small():
+    """The most important of 20 neighbors has the smallest p there is, in 5 of 100 cases and not in 1 of 200."""
+    random = np.random.default_rng(0)
+    importance, mean = random.exponential(1, 128), random.random(128)
+    p = []
+    for seed in range(400):
+        removed = random.choice(128, 2, replace=False)
+        sets = removals.draw_matched_sets(mean, removed, 200, seed, nearest=20)
+        p.append(removals.measure_loss(-importance[removed].sum(), -(sets @ importance)))
+    assert np.mean(np.array(p) <= 0.01) > 0.025
