@@ -174,7 +174,8 @@ def draw_matched_sets(
     units, others = len(mean), np.setdiff1d(np.arange(len(mean)), removed)
     order = [others[np.argsort(np.abs(mean[others] - mean[channel]), kind="stable")] for channel in removed]
     if len(removed) == 1:
-        return np.arange(units) == order[0][:sets, np.newaxis]
+        single: NDArray[np.bool_] = np.arange(units) == order[0][:sets, np.newaxis]
+        return single
     random = np.random.default_rng(seed)
     found: dict[bytes, NDArray[np.bool_]] = {}
     for _ in range(_DRAWS_PER_SET * sets if len(others) >= len(removed) > 0 else 0):
