@@ -80,7 +80,7 @@ def measure_layers(network: TorchNetwork, layers: Sequence[Layer], input_size: t
     infos = network.inspect(names, input_size)
     entries = {
         name: entry for name in names
-        if isinstance(entry := network._read_layer(name, infos[name], input_size, "receptive-field"), ProbedLayer)  # noqa: SLF001
+        if isinstance(entry := network.read_layer(name, infos[name], input_size, "receptive-field"), ProbedLayer)
     }  # fmt: skip
     runner = _Runner(network, entries, input_size, torch.float32)
     measured = runner.measure_gradients()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import torch
 
-from netdissect.errors import ActivationError, SettingsError, UnknownLayerError, suggest_nearest
-from netdissect.networks import token_grids
+from netdissect.errors import ModelError, SettingsError
+from netdissect.networks.ablation.ablated_network import AblatedNetwork
 from netdissect.networks.execution import DEFAULT_EXECUTION, Execution
+from netdissect.networks.layer_reading import find_layers, read_units
 from netdissect.networks.packed_linear import choose_linear
 from netdissect.networks.probe import Probe, ProbedLayer
-from netdissect.networks.unit_axes import describe_layer, find_unit_axes
 
 if TYPE_CHECKING:
     import contextlib
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from netdissect.config import Geometry
     from netdissect.layers import Layer
+    from netdissect.networks.ablation.cut_forward import CutForward
     from netdissect.networks.execution import Forward
     from netdissect.networks.packed_linear import LinearCall
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.probe import LayerInfo
-    from netdissect.protocols import ActivationSource, ConceptSource
+    from netdissect.protocols import AblationSource, ActivationSource, ConceptSource
 
 
 _LOG = logging.getLogger("netdissect")
@@ -109,6 +110,22 @@ class Network(Protocol):
         """
         ...
 
+    def open_ablation(self, layer: str, input_size: tuple[int, int], *, device: torch.device) -> AblationSource:
+        """Return the network prepared to give its class outputs with units of a layer removed.
+
+        Args:
+            layer: name of the layer.
+            input_size: height and width of the input in pixels.
+            device: where the network runs.
+
+        Raises:
+            UnknownLayerError: if it has no such layer.
+            ActivationError: if the layer's output has no units.
+            ModelError: if units of such a network cannot be removed; when the block is entered, if it has no class outputs or
+                they do not depend on the layer.
+        """
+        ...
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class ListedNetwork(ABC):
@@ -122,6 +139,7 @@ class ListedNetwork(ABC):
         batch: images per forward pass, if its file fixes the number.
         is_traced: whether the meaning of a tensor's dimensions is traced; else it is guessed from shapes.
         takes_execution: whether precision and compilation can be chosen.
+        takes_removal: whether units can be removed.
     """
 
     preprocess: Preprocess
@@ -131,6 +149,7 @@ class ListedNetwork(ABC):
     batch: int | None = None
     is_traced: ClassVar[bool] = True
     takes_execution: ClassVar[bool] = True
+    takes_removal: ClassVar[bool] = False
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -174,6 +193,29 @@ class ListedNetwork(ABC):
         """Return the same network with another preprocessing; the two share their weights."""
         return replace(self, preprocess=preprocess)
 
+    def open_ablation(self, layer: str, input_size: tuple[int, int], *, device: torch.device) -> AblationSource:
+        """Return the network prepared to give its class outputs with units of a layer removed (see `Network.open_ablation`)."""
+        if not self.takes_removal:
+            raise self._make_closed_error()
+        return AblatedNetwork(self, find_layers(self, [layer], input_size, "grid")[layer], input_size, device)
+
+    def open_class_forward(
+        self, layer: ProbedLayer, input_size: tuple[int, int], device: torch.device
+    ) -> contextlib.AbstractContextManager[CutForward]:
+        """Return a context manager that yields the forward pass to the class outputs, in which a layer can be exchanged.
+
+        Raises:
+            ModelError: if no layer of such a network can be exchanged.
+        """
+        del layer, input_size, device
+        raise self._make_closed_error()
+
+    def _make_closed_error(self) -> ModelError:
+        return ModelError(
+            f"units of {self.name} cannot be removed: nothing inside a {type(self).__name__} can be exchanged, such as an ONNX or "
+            f"exported file; load it as a torch.nn.Module or a Caffe network"
+        )
+
     def model_input(self, concepts: ConceptSource, image: int, input_size: tuple[int, int]) -> NDArray[np.generic]:
         """Return the network's input for an image of a probe set: the image, scaled."""
         return concepts.read_image(image, input_size)
@@ -198,7 +240,7 @@ class ListedNetwork(ABC):
         found = []
         for name, info in self.inspect(None, input_size).items():
             if info.trace is not None or not self.is_traced:
-                entry = self._read_layer(name, info, input_size, "receptive-field")
+                entry = self.read_layer(name, info, input_size, "receptive-field")
                 found += [entry.layer] if isinstance(entry, ProbedLayer) else []
         if not found:
             _LOG.warning("%s has no layer to dissect: no output has dimensions for images, rows and columns", self.name)
@@ -220,77 +262,17 @@ class ListedNetwork(ABC):
                 f"{execution.option}: {self.name} always runs as its file says ({type(self).__name__}): leave the "
                 f"option out, or load the network as a torch.nn.Module"
             )
-        for name in layers:
-            if not self.has_layer(name):
-                raise self._make_unknown_error(name)
-        infos = self.inspect(layers, input_size)
-        probed = {name: self._require_layer(name, infos.get(name), input_size, geometry) for name in layers}
+        probed = find_layers(self, layers, input_size, geometry)
         linear = choose_linear(
             execution if self.takes_execution else asked, device, lambda: self.count_linear_calls(probed, input_size)
         )
         return Probe(self, probed, input_size, device, replace(execution, linear=linear))
 
-    def _make_unknown_error(self, name: str) -> UnknownLayerError:
-        nearest = suggest_nearest(name, self.list_names())
-        return UnknownLayerError(f"{self.name} has no layer {name!r}: {nearest}")
-
-    def _require_layer(
-        self, name: str, info: LayerInfo | None, input_size: tuple[int, int], geometry: Geometry
-    ) -> ProbedLayer:
-        """Return a layer ready to be probed.
-
-        Raises:
-            UnknownLayerError: if it is no part of a module's output.
-            ActivationError: if it gave no tensor, or one that cannot be read as units on a grid.
-        """
-        if info is None and name.rpartition(".")[2].isdigit() and name not in self.list_names():
-            raise self._make_unknown_error(name)
-        if info is None:
-            raise ActivationError(
-                f"layer {name} of {self.name} returns no tensor in a forward pass (it never runs, or returns "
-                f"something else): choose another, netdissect layers shows them"
-            )
-        entry = self._read_layer(name, info, input_size, geometry)
-        if isinstance(entry, str):
-            raise ActivationError(
-                f"layer {name} of {self.name} gives an output of shape {info.shape}, which cannot be read "
-                f"as units on a grid ({entry}): choose another, netdissect layers shows them"
-            )
-        return entry
-
-    def _read_layer(
+    def read_layer(
         self, name: str, info: LayerInfo, input_size: tuple[int, int], geometry: Geometry
     ) -> ProbedLayer | str:
         """Return a layer read as units on a grid, or the reason why it cannot be."""
-        if 0 in info.shape:
-            return "it is empty for a blank image"
-        trace, note = info.trace, ""
-        if not self.is_traced:
-            guess = token_grids.guess_trace(info.shape, self.batch or 2, input_size)
-            if guess is None:
-                return "its shape fits no grid of the input"
-            trace, note = guess
-        if trace is None:
-            return "it does not depend on the image"
-        axes = find_unit_axes(trace)
-        if axes is None:
-            return "its positions were lost on the way" if trace.is_lost else "some of its dimensions mix positions"
-        heads = ""
-        if info.heads and axes.units % info.heads == 0:
-            heads = f"outputs of {info.heads} attention heads, {axes.units // info.heads} units each"
-        notes = "; ".join(part for part in (heads, info.note, note) if part)
-        layer = describe_layer(
-            name,
-            info.kind,
-            axes,
-            trace,
-            input_size,
-            geometry,
-            note=notes,
-            is_traced=self.is_traced,
-            known=info.trace.known_paths if info.trace is not None else None,
-        )
-        return ProbedLayer(layer, axes, info)
+        return read_units(self, name, info, input_size, geometry)
 
     def runs_at(self, input_size: tuple[int, int]) -> bool:  # noqa: ARG002 - not every network can tell
         """Return whether the network is known to run on inputs of a size."""

@@ -11,6 +11,7 @@ import torch
 
 from netdissect.errors import ModelError, root_message
 from netdissect.networks import failures, layer_names
+from netdissect.networks.ablation.torch_cuts import TorchCuts
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
 from netdissect.networks.module_copies import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from netdissect.networks.ablation.cut_forward import CutForward
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.layer_names import LayerSelector
     from netdissect.networks.packed_linear import LinearCall
@@ -83,6 +85,7 @@ class TorchNetwork(ListedNetwork):
     call: Callable[[nn.Module, torch.Tensor], Any] = call_module
     fit: Callable[[nn.Module, tuple[int, int]], None] | None = None
     layout: ClassVar[torch.memory_format] = torch.channels_last
+    takes_removal: ClassVar[bool] = True
 
     def fingerprint(self) -> str:
         """Return a hash of weights, structure and preprocessing."""
@@ -205,6 +208,27 @@ class TorchNetwork(ListedNetwork):
 
         with evaluation_mode(module), self.hook_layers(module, selectors, recorder.record):
             yield run
+
+    @contextlib.contextmanager
+    def open_class_forward(
+        self, layer: ProbedLayer, input_size: tuple[int, int], device: torch.device
+    ) -> Iterator[CutForward]:
+        """Yield the forward pass of a prepared copy, with hooks on a layer and on the modules around it."""
+        name = layer.layer.name
+        selectors = self._select_layers([name])
+        module = self.copy_for_probing(selectors, input_size, device)
+        own_device = find_device(module, device)
+
+        def call(x: torch.Tensor) -> Any:
+            return self._call(module, x.to(own_device, self.dtype, memory_format=self.layout))
+
+        noise = torch.randint(
+            0, 256, (2, *input_size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+        )
+        x = self.preprocess(noise.to(own_device))
+        cuts = TorchCuts(self.find_parts(module), selectors[name], layer.info.calls, call, x)
+        with evaluation_mode(module), cuts.hook():
+            yield cuts
 
     def count_linear_calls(self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int]) -> Counter[LinearCall]:
         """Return how often each product of linear layers is computed up to the last probed layer, for a blank input."""

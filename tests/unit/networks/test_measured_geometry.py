@@ -78,8 +78,8 @@ def make_network(module, change=lambda field: field):
     """Return a module as a network that changes the field maps that were traced."""
 
     class ChangedNetwork(TorchNetwork):
-        def _read_layer(self, name, info, input_size, geometry):
-            entry = super()._read_layer(name, info, input_size, geometry)
+        def read_layer(self, name, info, input_size, geometry):
+            entry = super().read_layer(name, info, input_size, geometry)
             assert isinstance(entry, ProbedLayer)
             return replace(entry, layer=replace(entry.layer, field=change(entry.layer.field)))
 

@@ -56,6 +56,7 @@ class ExportedNetwork(TorchNetwork):
 
     layout: ClassVar[torch.memory_format] = torch.contiguous_format
     takes_execution: ClassVar[bool] = False
+    takes_removal: ClassVar[bool] = False
     _: KW_ONLY
     data: bytes
     spec: InputSpec

@@ -67,7 +67,7 @@ def _register_hook(
     if isinstance(parent, nn.MultiheadAttention) and module is parent.out_proj:
 
         def record_heads(attention: nn.Module, inputs: Any, keywords: Any, _output: Any) -> None:
-            record(name, _compute_heads(attention, inputs, keywords))
+            record(name, compute_heads(attention, inputs, keywords))
 
         return parent.register_forward_hook(record_heads, with_kwargs=True)
 
@@ -77,7 +77,7 @@ def _register_hook(
     return module.register_forward_pre_hook(record_input, with_kwargs=True)
 
 
-def _compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
+def compute_heads(attention: nn.Module, inputs: Any, keywords: Any) -> Any:
     """Return the input of the output projection of torch's attention, which never calls it as a module.
 
     The attention runs a second time, with the identity as its projection.

@@ -60,6 +60,7 @@ class Generator(TorchNetwork):
     """
 
     is_traced: ClassVar[bool] = False
+    takes_removal: ClassVar[bool] = False
     layout: ClassVar[torch.memory_format] = torch.contiguous_format
     latent: Sequence[int]
     _: KW_ONLY
@@ -151,10 +152,11 @@ class Generator(TorchNetwork):
         """Return a copy on a device."""
         return copy.deepcopy(self.module).eval().to(device)
 
-    def _read_layer(
+    def read_layer(
         self, name: str, info: LayerInfo, input_size: tuple[int, int], geometry: Geometry
     ) -> ProbedLayer | str:
-        entry = super()._read_layer(name, info, input_size, geometry)
+        """Return a layer read as units on a grid, or the reason why it cannot be."""
+        entry = super().read_layer(name, info, input_size, geometry)
         if not isinstance(entry, ProbedLayer) or entry.layer.grid == (1, 1):
             return entry
         return replace(entry, layer=replace(entry.layer, note=_GRID_NOTE))

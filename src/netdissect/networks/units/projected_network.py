@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from netdissect.errors import SettingsError, UnknownLayerError, suggest_nearest
+from netdissect.errors import ModelError, SettingsError, UnknownLayerError, suggest_nearest
 from netdissect.networks.execution import DEFAULT_EXECUTION, Execution
 from netdissect.networks.memory_use import MemoryUse
 from netdissect.networks.units.projection import SEPARATOR, Projection, make_projection, name_projection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.units.projection import Projections
-    from netdissect.protocols import ActivationSource, ConceptSource
+    from netdissect.protocols import AblationSource, ActivationSource, ConceptSource
 
 #: Values of latents computed at once; bounds a projection's memory in addition to its output.
 _CHUNK_VALUES = 2**24
@@ -142,6 +142,19 @@ class ProjectedNetwork:
             found.append(layer)
             found += [one.describe_layer(layer) for base, one in self._by_name.values() if base == layer.name]
         return found
+
+    def open_ablation(self, layer: str, input_size: tuple[int, int], *, device: torch.device) -> AblationSource:
+        """Return the network prepared to give its class outputs with units of a layer of its own removed.
+
+        Raises:
+            ModelError: if the units are a projection's, or as `Network.open_ablation` does.
+        """
+        if layer in self._by_name:
+            raise ModelError(
+                f"units of {layer} cannot be removed: they are computed from layer {self._by_name[layer][0]}, and the network does "
+                f"not read them; ablate that layer, without the projection"
+            )
+        return self.network.open_ablation(layer, input_size, device=device)
 
     def probe(
         self,

@@ -6,11 +6,11 @@ import contextlib
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from netdissect.errors import ModelNotFoundError, SettingsError
+from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
 from netdissect.networks.fingerprint import fingerprint_module
 from netdissect.networks.load_options import read_mean_option
 from netdissect.networks.module_copies import copy_sharing_weights, copy_to_meta, find_device
@@ -18,6 +18,7 @@ from netdissect.networks.network import ListedNetwork
 from netdissect.networks.packed_weights import PackedConvolution, find_obstacle
 from netdissect.networks.preprocess import make_caffe_preprocess
 from netdissect.networks.probe import LayerInfo
+from netdissect.networks.sources.caffe.caffe_cuts import CaffeCuts, find_class_blob
 from netdissect.networks.sources.caffe.caffe_loader import find_prototxt, load_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.caffe.layers.convolution import Convolution
@@ -29,6 +30,7 @@ from netdissect.networks.trace.field_tracer import FieldTracer
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from netdissect.networks.ablation.cut_forward import CutForward
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.memory_use import MemoryUse
@@ -111,6 +113,7 @@ class CaffeNetwork(ListedNetwork):
     """
 
     module: CaffeNet
+    takes_removal: ClassVar[bool] = True
 
     def fingerprint(self) -> str:
         """Return a hash of weights, structure and preprocessing."""
@@ -171,6 +174,24 @@ class CaffeNetwork(ListedNetwork):
         blobs = list(probed)
         forward = execution.wrap(lambda x: net(x, blobs=blobs), device)
         yield lambda x: forward(x.contiguous(memory_format=torch.channels_last))
+
+    @contextlib.contextmanager
+    def open_class_forward(
+        self,
+        layer: ProbedLayer,
+        input_size: tuple[int, int],  # noqa: ARG002 - Caffe reshapes its networks
+        device: torch.device,
+    ) -> Iterator[CutForward]:
+        """Yield the forward pass of a copy from its input to its class outputs.
+
+        Raises:
+            ModelError: or a subclass, if no output can be computed.
+        """
+        outputs = find_class_blob(self.module)
+        if outputs is None:
+            raise ModelError(f"{self.name} has no class outputs: no layer of its prototxt ends in an output")
+        self.module.check([self.module.graph.blobs[outputs]])
+        yield CaffeCuts(copy.deepcopy(self.module).eval().to(device), layer.layer.name, outputs)
 
 
 class WeightlessCaffeNetwork(CaffeNetwork):

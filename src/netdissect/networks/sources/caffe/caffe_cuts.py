@@ -1,0 +1,103 @@
+"""Cut forward passes of Caffe networks: the graph of blobs says which blobs everything passes on its way to the class outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netdissect.networks.ablation.cut_forward import keep_output
+from netdissect.networks.sources.caffe.layers import is_watcher
+from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from netdissect.networks.ablation.cut_forward import Edit
+    from netdissect.networks.sources.caffe.blob_graph import BlobStep
+    from netdissect.networks.sources.caffe.caffe_net import CaffeNet
+
+
+class CaffeCuts:
+    """The forward pass of a Caffe network from its input to its class outputs, a CutForward.
+
+    Its cuts are the layer's blob, or else the nearest blob below it that nothing by-passes, and the network's input. A
+    softmax at the end is left out.
+    """
+
+    def __init__(self, net: CaffeNet, blob: str, outputs: int) -> None:
+        """Prepare to run a network.
+
+        Args:
+            net: the network.
+            blob: the layer's blob.
+            outputs: version of the blob that holds the class outputs.
+        """
+        self._net = net
+        self._layer = net.graph.last[blob]
+        self._outputs = outputs
+        self._input = next(version for version, name in net.graph.inputs.items() if name == net.input_name)
+        below = {version for step in net.graph.find_steps([self._layer]) for version in step.bottoms}
+        valid = [v for v in sorted(below - {self._input}, reverse=True) if self._is_passed(v)]
+        cuts = [self._layer] if self._is_passed(self._layer) else [-1, *valid[:1]]
+        self._versions = [*cuts, self._input]
+        self.cuts = ("the layer", *(f"blob {net.graph.blobs[v]}" for v in cuts[1:]), "the images")
+
+    def run(self, x: Tensor, edit: Edit) -> Tensor:
+        """Run the whole network (see `CutForward.run`)."""
+        return self._compute({self._input: x}, self._outputs, edit)
+
+    def capture(self, x: Tensor, cut: int) -> Tensor:
+        """Run the network as far as a cut and return the blob."""
+        return self._compute({self._input: x}, self._get_version(cut), keep_output)
+
+    def resume(self, value: Tensor, cut: int, edit: Edit) -> Tensor:
+        """Run the network on from a cut (see `CutForward.resume`)."""
+        version = self._get_version(cut)
+        return self._compute({version: edit(value) if version == self._layer else value}, self._outputs, edit)
+
+    def _get_version(self, cut: int) -> int:
+        if self._versions[cut] < 0:
+            raise ValueError("a branch by-passes the layer")
+        return self._versions[cut]
+
+    def _is_passed(self, version: int) -> bool:
+        """Return whether every way from the network's inputs to the class outputs leads through a version of a blob."""
+        read = {v for step in self._find_steps(self._outputs, version) for v in step.bottoms}
+        return not read & set(self._net.graph.inputs)
+
+    def _find_steps(self, target: int, known: int) -> list[BlobStep]:
+        """Return the steps that lead to a version of a blob from one that is known, in order."""
+        graph, waiting, found = self._net.graph, [target], set()
+        while waiting:
+            version = waiting.pop()
+            number = None if version == known else graph.writer.get(version)
+            if number is not None and number not in found:
+                found.add(number)
+                waiting.extend(graph.steps[number].bottoms)
+        return [graph.steps[number] for number in sorted(found)]
+
+    def _compute(self, values: dict[int, Tensor], target: int, edit: Edit) -> Tensor:
+        steps = self._find_steps(target, next(iter(values)))
+        last_use = {version: number for number, step in enumerate(steps) for version in step.bottoms}
+        for number, step in enumerate(steps):
+            module, bottoms = self._net.layers[step.module], [values[version] for version in step.bottoms]
+            with explain_torch_errors(getattr(module, "label", step.module), bottoms):
+                tops = module(*bottoms)
+            for version, top in zip(step.tops, tops if isinstance(tops, tuple) else (tops,), strict=False):
+                values[version] = edit(top) if version == self._layer else top
+            for version in step.bottoms:
+                if last_use[version] == number and version != target:
+                    values.pop(version, None)
+        return values[target]
+
+
+def find_class_blob(net: CaffeNet) -> int | None:
+    """Return the version of the blob that holds a network's class outputs, before a softmax; None if it has none.
+
+    Of several outputs the last counts, since the others are classifiers of earlier layers that help training.
+    """
+    graph = net.graph
+    ends = {graph.last[blob] for blob in net.outputs}
+    for step in reversed(graph.steps):
+        if step.tops and step.tops[0] in ends and not is_watcher(step.kind):
+            return step.bottoms[0] if step.kind == "Softmax" and step.bottoms else step.tops[0]
+    return None
