@@ -14,7 +14,9 @@ from PIL import Image
 from netdissect.concepts import CATEGORY_ORDER, Concept, Labels, Vocabulary
 from netdissect.config import Settings
 from netdissect.layers import FieldMap, Layer
+from netdissect.results.ablation import ClassCurve, ConceptAblation, LayerAblation
 from netdissect.results.counts import Counts
+from netdissect.results.formulas import Formula, FormulaTable, UnitFormula
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.trust import Chance, Reference, Spread, Trust, Within
@@ -175,13 +177,64 @@ def _pick_other(layer: LayerResult, position: int, random: np.random.Generator, 
     return random.choice(members, shape) if members.size else np.full(shape, -1)
 
 
+def make_formulas(layer: LayerResult, *, length: int = 3, shifts: int = 5, seed: int = 0) -> FormulaTable:
+    """Make up formulas, of which half gain more than chance; the last unit is not asked for."""
+    random = np.random.default_rng(2000 + seed)
+    units: list[UnitFormula | None] = []
+    for label, single in zip(layer.labels.tolist(), layer.label_scores.tolist(), strict=True):
+        concepts = int(random.integers(1, length + 1))
+        others = [int(column) for column in random.permutation(len(layer.vocabulary)) if column != label]
+        columns = (label, *others[: concepts - 1])
+        operators = tuple(random.choice(["or", "and", "and not"], concepts - 1).tolist())
+        iou = single if concepts == 1 else single * float(random.uniform(1.05, 1.4))
+        chance = None if not shifts else (iou - single) * float(random.choice([0.4, 1.5]))
+        ceiling = iou + (1 - iou) * float(random.uniform(0.02, 0.1))
+        formula = Formula(columns, operators) if label >= 0 else None
+        units.append(UnitFormula(formula, iou, single, length <= 3, ceiling, chance))
+    return FormulaTable((*units[:-1], None), length, shifts)
+
+
+def make_ablation(layer: LayerResult, *, classes: int = 6, seed: int = 0) -> LayerAblation:
+    """Make up the ablation of every concept that is the label of several units, and curves of some classes."""
+    random = np.random.default_rng(3000 + seed)
+    named: dict[int, list[int]] = {}
+    for channel, column in enumerate(layer.labels.tolist()):
+        named.setdefault(column, []).append(channel + 1)
+    several = [column for column, units in named.items() if column >= 0 and len(units) > 1]
+    rooms = "kitchen bedroom street forest beach office_tower".split() + [f"room {n}" for n in range(classes)]  # noqa: SIM905
+    concepts = []
+    for column in several[1:]:
+        matched = -float(random.exponential(0.1))
+        margin = float(random.choice([-1.6, -0.5, 0.05])) * float(random.uniform(0.5, 1.5))
+        error, p = float(random.uniform(0.05, 0.4)), 1 / 201 if margin < -0.4 else float(random.uniform(0.1, 1))
+        concept = layer.vocabulary.concepts[column]
+        concepts.append(ConceptAblation(
+            concept.name, concept.category, tuple(named[column]), rooms[column % classes], float(random.uniform(0.5, 1)), 40 + column,
+            margin, margin - error, margin + error, matched, p, min(1.0, 2 * p), margin / 40, matched / 40,
+        ))  # fmt: skip
+    number = layer.layer.units
+    steps = [step for step in (1, 4, 20) if step <= number]
+    curves = tuple(
+        ClassCurve(
+            rooms[place], 20 + place, tuple((random.permutation(number)[: steps[-1]] + 1).tolist()), 0.96 - place / 50,
+            {step: 0.96 - place / 50 - 0.012 * step for step in steps}, {step: 0.96 - place / 50 - 0.001 * step for step in steps}, 0.6 + place / 50,
+        )
+        for place in range(classes)
+    )  # fmt: skip
+    left_out = {layer.vocabulary.names[column]: "no class has it in half of its images" for column in several[:1]}
+    return LayerAblation(
+        "zero", 500, classes, 0.93, tuple(sorted(concepts, key=lambda found: found.margin)), curves, 200, left_out,
+        ("images of the probe set, labeled by their scenes",),
+    )  # fmt: skip
+
+
 def make_run(
     units: tuple[int, ...] = (24, 40), concepts: int = 30, *, pictures: int = 60, exemplars: int = 12, grid: int = 7,
     input_size: int = 112, name: str = "made-up", layer_names: tuple[str, ...] | None = None,
     categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
-    trusted: bool = False,
+    trusted: bool = False, analyzed: bool = False,
 ) -> tuple[Result, MadeUpProbeSet]:  # fmt: skip
-    """Return a made-up run and its probe set; `trusted` gives its layers trust tables."""
+    """Return a made-up run and its probe set; `trusted` gives its layers trust tables, `analyzed` formulas and ablations."""
     words = words or make_vocabulary(concepts, categories)
     names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
     layers = {
@@ -213,6 +266,13 @@ def make_run(
     if trusted:
         layers = {
             key: replace(entry, trust=make_trust(entry, seed=seed + n)) for n, (key, entry) in enumerate(layers.items())
+        }
+    if analyzed:
+        layers = {
+            key: replace(
+                entry, formulas=make_formulas(entry, seed=seed + n), ablation=make_ablation(entry, seed=seed + n)
+            )
+            for n, (key, entry) in enumerate(layers.items())
         }
     half = (input_size + 1) // 2
     rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})

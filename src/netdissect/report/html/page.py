@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
 _LATE_SCRIPTS = (
-    "trust.js", "run.js", "interpolate.js", "masks.js", "labels.js", "state.js", "filter.js", "layers.js", "threshold.js", "concept-graph.js",
+    "trust.js", "formulas.js", "run.js", "interpolate.js", "masks.js", "labels.js", "state.js", "filter.js", "layers.js", "threshold.js", "concept-graph.js",
     "toolbar.js", "card.js", "card-grid.js", "similar-units.js", "image-tile.js", "concept-profile.js", "activations.js",
-    "unit-trust.js", "unit-page.js", "concept-plot.js", "concept-page.js", "panels.js", "keyboard.js", "main.js",
+    "unit-trust.js", "unit-formula.js", "ablation.js", "class-curves.js", "unit-page.js", "concept-plot.js", "concept-page.js", "panels.js", "keyboard.js", "main.js",
 )  # fmt: skip
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
@@ -39,7 +39,7 @@ _FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
 #: Names of data files that a report writes.
-_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-trust|-panels|-masks-\d+)?)\.js")
+_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (

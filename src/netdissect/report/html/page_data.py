@@ -6,6 +6,8 @@
 - ``layer-N``: exemplar images of the layer's units
 - ``layer-N-counts``: I and A of every unit and concept, histograms; for the pages of a unit and of a concept
 - ``layer-N-trust``: intervals, chance and label sets of every unit, if the run has trust tables
+- ``layer-N-formulas``: figures of the formulas of every unit, if formulas were searched
+- ``layer-N-ablation``: what class outputs lose without the units of each concept, if that was measured
 - ``layer-N-panels``: panels of other packages, where there are any
 - ``layer-N-masks-M``: 8-bit grids of some units, best units first
 """
@@ -19,7 +21,7 @@ import numpy as np
 
 from netdissect.concepts import display_name, sort_categories
 from netdissect.report.category_colors import assign_color_slots
-from netdissect.report.html import mask_grids, trust_data
+from netdissect.report.html import analysis_data, mask_grids, trust_data
 from netdissect.report.html.script_data import pack_arrays
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
                 "panels": data.has_panels(number),
                 "trust": trust_data.describe_trust(layer, result.settings.threshold),
                 "controls": trust_data.list_controls(result, layer.name),
+                "formulas": analysis_data.describe_formula_table(layer),
+                "ablation": layer.ablation is not None,
             }
             for number, layer in enumerate(result.layers.values())
         ],
@@ -129,7 +133,8 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         winner = np.array([*(categories.index(category) for category in vocabulary.categories), -1], np.int8)
         arrays[f"{number}.best"] = winner[layer.best.category]
         arrays[f"{number}.next"], arrays[f"{number}.nextScore"] = _find_second_best(layer)
-        arrays |= {f"{number}.{name}": array for name, array in trust_data.collect_run_arrays(layer).items()}
+        of_layer = trust_data.collect_run_arrays(layer) | analysis_data.collect_formula_arrays(layer)
+        arrays |= {f"{number}.{name}": array for name, array in of_layer.items()}
     return pack_arrays("run", facts, arrays)
 
 
@@ -160,6 +165,12 @@ def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Ite
     yield f"layer-{number}-counts", pack_arrays(f"layer-{number}-counts", None, _collect_counts(layer))
     if layer.trust is not None:
         yield f"layer-{number}-trust", trust_data.pack_unit_trust(f"layer-{number}-trust", layer)
+    if layer.formulas is not None:
+        key = f"layer-{number}-formulas"
+        yield key, analysis_data.pack_unit_formulas(key, layer.formulas.units)
+    if layer.ablation is not None:
+        key = f"layer-{number}-ablation"
+        yield key, analysis_data.pack_ablation(key, layer, layer.ablation)
     step = count_units_per_file(layer)
     for index, start in enumerate(range(0, layer.layer.units, step)):
         key = f"layer-{number}-masks-{index}"

@@ -1,6 +1,6 @@
 "use strict";
-// The card of a unit: number, category, label, second best concept if it reaches the threshold, a bar per category, score and
-// five images. The browser draws the images; the masks are one canvas over all five, painted when there is time.
+// The card of a unit: number, category, label, formula or second best concept if it reaches the threshold, a bar per category,
+// score and five images. The browser draws the images; the masks are one canvas over all five, painted when there is time.
 (() => {
   const nd = window.netdissect;
   const { make, setText } = nd;
@@ -58,8 +58,10 @@
     }
     setText(card.kind, passes ? nd.run.categories[kind] : "below threshold");
     setText(card.name, concept < 0 ? "no concept" : passes ? nd.run.concepts[concept] : `closest: ${nd.run.concepts[concept]}`);
-    const also = detector && layer.nextScore[unit] >= cut ? layer.next[unit] : -1;
-    setText(card.also, also >= 0 ? `also ${nd.run.concepts[also]}` : "");
+    const formula = nd.getFormula(layer, unit);
+    const also = detector && layer.nextScore[unit] >= cut ? `also ${nd.run.concepts[layer.next[unit]]}` : "";
+    setText(card.also, formula ? nd.formatAddition(layer, unit, formula) : also);
+    card.also.title = formula ? nd.formatFormula(formula) : "";
     setText(card.score, nd.formatScore(layer.labelScore[unit], cut));
     drawBars(card, cut);
   };

@@ -48,7 +48,7 @@
     );
     page.heading.focus({ preventScroll: true });
     const mine = page;
-    Promise.all(run.layers.map(async (layer) => { await nd.loadLayer(layer); await nd.loadCounts(layer); })).then(() => {
+    Promise.all(run.layers.map(async (layer) => { await nd.loadLayer(layer); await nd.loadCounts(layer); await nd.loadAblation(layer); })).then(() => {
       if (mine !== page) return;
       page.scores = run.layers.map((layer) => Float64Array.from({ length: layer.units }, (_, unit) => nd.measure(layer, unit, concept).score));
       page.plot = nd.makePlot(concept, page.scores);
@@ -98,7 +98,7 @@
     const list = nd.makeCardRow(cards);
     const rest = all.length - cards.length;
     const words = [own.length ? `${nd.formatCount(own.length)} named ${nd.run.concepts[page.concept]}` : "", others.length ? `${nd.formatCount(others.length)} ${own.length ? "more " : ""}${others.length === 1 ? "reaches the threshold but is" : "reach the threshold but are"} named after another concept` : ""];
-    return make("section.of-layer", {}, make("h2", {}, layer.name), make("p.note", {}, words.filter(Boolean).join(", ")), list,
+    return make("section.of-layer", {}, make("h2", {}, layer.name), make("p.note", {}, words.filter(Boolean).join(", ")), nd.makeAblationLine(layer, page.concept), list,
       rest > 0 ? make("button.more", { type: "button", onclick: () => { page.layers[index] = true; drawLayers(); } }, `${nd.formatUnits(rest)} more`) : null);
   }
 })();

@@ -4,14 +4,15 @@
   const nd = window.netdissect;
   const cache = { key: "", units: null };
 
-  // Returns a test of whether a unit matches a search: by its number, its label, or another concept that reaches the threshold.
+  // Returns a test of whether a unit matches a search: by its number, its label, another concept that reaches the threshold, or
+  // its formula.
   function makeSearch(layer, query, cut) {
     const text = query.trim().toLowerCase();
     if (!text) return null;
     if (/^\d+$/.test(text)) return (unit) => String(unit + 1).startsWith(text);
     const hits = new Set();
     nd.run.concepts.forEach((name, concept) => { if (name.toLowerCase().includes(text)) hits.add(concept); });
-    return (unit) => nd.listConcepts(layer, unit, cut).some((concept) => hits.has(concept));
+    return (unit) => nd.listConcepts(layer, unit, cut).some((concept) => hits.has(concept)) || nd.matchesFormula(layer, unit, text);
   }
 
   function makeFilter(layer, show, cut) {

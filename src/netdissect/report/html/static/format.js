@@ -4,7 +4,7 @@
   const nd = window.netdissect;
 
   nd.formatCount = (number) => number.toLocaleString("en-US");
-  nd.formatUnits = (number, noun = "unit") => `${nd.formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
+  nd.formatUnits = (number, noun = "unit") => `${nd.formatCount(number)} ${noun}${number === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
   nd.formatPercent = (share) => `${share >= 0.0095 || share === 0 ? Math.round(share * 100) : (share * 100).toFixed(share >= 0.0005 ? 1 : 2)} %`;
 
   // A score with three digits, or with four if three would put it on the wrong side of the detection threshold.

@@ -22,6 +22,7 @@
     nd.drawThreshold(layer, count);
     nd.drawTrust(layer, count);
     nd.drawGraph(layer, count);
+    nd.drawAblation(layer);
     nd.drawPanels(layer);
     nd.drawToolbar(layer, count);
     nd.grid.measure();

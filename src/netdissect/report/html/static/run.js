@@ -38,7 +38,8 @@
     const kinds = facts.kinds = run.categories.length;
     const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
       next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`], // the second best concept of all
-      q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], deviations: arrays[`${index}.deviations`], ends: arrays[`${index}.ends`] }; // undefined without trust tables
+      q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], deviations: arrays[`${index}.deviations`], ends: arrays[`${index}.ends`], // undefined without trust tables
+      formulaColumns: arrays[`${index}.formulaColumns`], formulaOperators: arrays[`${index}.formulaOperators`] }; // undefined without formulas
     layer.label = new Int32Array(layer.units).fill(-1); // concept of every unit's label
     layer.labelScore = new Float64Array(layer.units); // and its score
     for (let unit = 0; unit < layer.units; unit++) {
@@ -119,10 +120,10 @@
 
   nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut && !(nd.state.beyond && nd.isBeyond(layer, unit) === false);
 
-  // Returns the concepts by which a search finds a unit: its label, and, if they reach the threshold, its second best concept and
-  // its best concept of each category.
+  // Returns the concepts by which a search finds a unit: its label; those of its formula; and, if they reach the threshold, its
+  // second best concept and its best concept of each category.
   nd.listConcepts = (layer, unit, cut) => {
-    const found = [layer.label[unit]];
+    const found = [layer.label[unit], ...nd.listFormulaConcepts(layer, unit)];
     if (layer.nextScore[unit] >= cut) found.push(layer.next[unit]);
     for (let i = unit * layer.kinds; i < (unit + 1) * layer.kinds; i++) if (layer.score[i] >= cut) found.push(layer.column[i]);
     return found;

@@ -72,7 +72,7 @@
 
   nd.drawTrust = (layer, count) => {
     byId("beyond").checked = nd.state.beyond;
-    const lines = [...describeLayer(layer, count), ...layer.controls.map(describeControl), ...warn(layer, count)];
+    const lines = [...describeLayer(layer, count), nd.describeFormulas(layer), ...layer.controls.map(describeControl), ...warn(layer, count)].filter(Boolean);
     byId("sure").hidden = !lines.length;
     byId("sure-lines").replaceChildren(...lines);
     byId("sure-help").hidden = !layer.trust;

@@ -4,6 +4,7 @@
   const nd = window.netdissect;
   const { make, setText } = nd;
   const FIRST = 14; // images before "more"
+  const CLASSES = 4; // named, of those for which the unit is important
   let page = null;
 
   nd.drawUnit = (changed) => {
@@ -14,7 +15,7 @@
     else if (changed.has("cut") || changed.has("beyond")) showTitle();
     if (page.ready && (fresh || changed.has("mask") || changed.has("outlines") || changed.has("theme") || changed.has("size"))) paint();
     if (page.profile && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.profile.draw();
-    if (page.trust && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.trust.draw();
+    for (const part of [page.trust, page.formula]) if (part && (changed.has("cut") || changed.has("theme") || changed.has("size"))) part.draw();
     if (page.activity && (changed.has("theme") || changed.has("size") || changed.has("cut"))) page.activity.draw();
     if (fresh || changed.has("pin")) drawPinned();
     for (const row of [page.pinned, page.similar]) if (row) row.fit();
@@ -52,6 +53,7 @@
     page.panels = make("div.panels", { hidden: true });
     page.heading = make("h1.title", { tabIndex: -1 });
     page.lead = make("p.lead");
+    page.formulaHome = make("div");
     page.outlines = make("input", { type: "checkbox", onchange: (event) => nd.change({ outlines: event.target.checked }) });
     const styles = make("div.styles", { role: "group", "aria-label": "How masks are shown" });
     nd.buildStyles(styles);
@@ -66,7 +68,7 @@
         make("span.steps", {}, neighbor(-1, (number) => `← Unit ${number}`),
           at < 0 ? null : make("span.place", {}, `${nd.formatCount(at + 1)} of ${nd.formatCount(shown.length)} ${order}`),
           neighbor(1, (number) => `Unit ${number} →`), page.pin, page.copy, nd.thresholdControl)),
-      make("header.unit-head", {}, make("p.kicker", {}, `${layer.name}, unit ${unit + 1} `, make("span.fine", {}, `(channel ${unit} counted from 0)`)), page.heading, page.lead),
+      make("header.unit-head", {}, make("p.kicker", {}, `${layer.name}, unit ${unit + 1} `, make("span.fine", {}, `(channel ${unit} counted from 0)`)), page.heading, page.lead, page.formulaHome),
       page.pinnedHome,
       make(`div.unit-body${layer.exemplars ? "" : ".bare"}`, {},
         !layer.exemplars ? null : make("section.main", { "aria-label": "Images" },
@@ -166,19 +168,32 @@
     await nd.loadLayer(mine.layer);
     await nd.loadCounts(mine.layer);
     await nd.loadTrust(mine.layer);
+    await nd.loadFormulas(mine.layer);
+    await nd.loadAblation(mine.layer);
     if (mine !== page) return;
     showTitle();
+    mine.formulaHome.replaceChildren(...[nd.makeFormulaLine(mine.layer, mine.unit), makeClassLine(mine)].filter(Boolean));
     mine.trust = nd.makeUnitTrust(mine.layer, mine.unit);
+    mine.formula = nd.makeUnitFormula(mine.layer, mine.unit);
     mine.profile = nd.makeProfile(mine.layer, mine.unit);
     mine.activity = nd.makeActivity(mine.layer, mine.unit);
-    mine.side.append(...[mine.trust, mine.profile, mine.activity].filter(Boolean).map((section) => section.element));
-    if (mine.trust) mine.trust.draw();
+    mine.side.append(...[mine.trust, mine.formula, mine.profile, mine.activity].filter(Boolean).map((section) => section.element));
+    for (const part of [mine.trust, mine.formula]) if (part) part.draw();
     mine.profile.setPinned(mine.beside);
     mine.activity.draw();
     const { units } = await nd.loadPanels(mine.layer);
     const panels = units[mine.unit] || [];
     mine.panels.hidden = !panels.length;
     mine.panels.replaceChildren(...nd.makePanels(panels));
+  }
+
+  // Says for which classes the unit is among the most important; null where that was not measured or there is none.
+  function makeClassLine({ layer, unit }) {
+    const classes = nd.listUnitClasses(layer, unit);
+    if (!classes.length) return null;
+    const rest = classes.length - CLASSES;
+    const named = classes.slice(0, CLASSES).map(([name, rank]) => `${name} (${rank})`).join(", ");
+    return make("p.lead", { title: "by the loss of balanced accuracy of the class without the unit" }, `Among the most important units for ${named}${rest > 0 ? ` and ${nd.formatUnits(rest, "class")} more` : ""}.`);
   }
 
   async function copyLink() {

@@ -94,16 +94,17 @@
     context.fillStyle = nd.isBeyond(layer, unit) === false ? nd.getColor("paper") : fill; // hollow where chance does as well
     context.fill();
     context.stroke();
-    drawAxis(context, x, most);
+    nd.drawScoreAxis(context, x, most, HEIGHT);
   }
 
-  function drawAxis(context, x, most) {
+  // Draws the numbers of an axis of scores at the bottom of a canvas.
+  nd.drawScoreAxis = (context, x, most, height) => {
     const tick = [0.005, 0.01, 0.02, 0.04, 0.1, 0.2].find((step) => most / step <= 8) || 0.25;
     context.font = `12px ${nd.getColor("sans")}`;
     context.fillStyle = nd.getColor("soft");
     for (let at = 0; at <= most; at += tick) {
       context.textAlign = at === 0 ? "left" : "center";
-      context.fillText(at.toFixed(tick < 0.01 ? 3 : 2), at === 0 ? 0 : x(at), HEIGHT - 6);
+      context.fillText(at.toFixed(tick < 0.01 ? 3 : 2), at === 0 ? 0 : x(at), height - 6);
     }
-  }
+  };
 })();
