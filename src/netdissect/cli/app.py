@@ -30,6 +30,7 @@ from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.series import series
+from netdissect.cli.units import units
 from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError, describe_exit
 from netdissect.io.text import make_streams_lenient
@@ -74,6 +75,7 @@ app.command(control, usage="Usage: netdissect control MODEL --layers NAME … --
 app.command(layers)
 app.command(report)
 app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")
+app.command(units, usage="Usage: netdissect units RUN [CONCEPT …] [OPTIONS]")
 app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netdissect.results.analyses import Analyses
     from netdissect.results.controls import ControlRun
     from netdissect.results.detectors import Detectors
+    from netdissect.results.found_concepts import FoundConcepts
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.presenter import Presenter
 
@@ -141,6 +142,35 @@ class Result:
         require_between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
         require_choice("definition", definition, ("label", "category"))
         return {name: result.detectors(threshold, definition) for name, result in self.layers.items()}
+
+    def find(self, *concepts: str, threshold: float | None = None, images: int = 5) -> FoundConcepts:
+        """Find the units that see concepts, over all layers; without a concept, those of all concepts of the probe set.
+
+        Units whose label the concept is come first. Another unit follows if its score with the concept reaches the threshold and,
+        where chance was measured, exceeds what the unit reaches by chance in 5 % of shifts. A concept that no unit detects says why.
+
+        Args:
+            concepts: names, as people write them; synonyms, plurals and other spellings are understood.
+            threshold: score from which a unit counts as a detector; None takes the run's.
+            images: number of best images of each unit.
+
+        Returns:
+            the concepts with their units, which print as a table and convert to pandas and Arrow.
+
+        Raises:
+            SettingsError: if the probe set has no such concept; the message suggests the nearest names.
+
+        Example::
+
+            import netdissect as nd
+
+            result = nd.dissect(model, ["layer4"], "dataset/broden1_224")
+            result.find("sky")[0].units  # (ConceptUnit(layer='layer4', unit=3, …), …)
+            result.find().to_pandas()  # every concept of the probe set
+        """
+        from netdissect.results.find import find_units
+
+        return find_units(self, concepts, threshold=threshold, images=images)
 
     def save(self, folder: str | Path) -> None:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it.

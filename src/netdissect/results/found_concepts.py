@@ -1,0 +1,237 @@
+"""Concepts and the units that see them, as a table."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from netdissect.errors import SettingsError
+from netdissect.io import atomic
+from netdissect.io.text import make_writable
+from netdissect.optional_libraries import import_optional
+from netdissect.results.found_text import describe_concepts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from netdissect.results.trust import UnitTrust
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptUnit:
+    """A unit and how well it sees a concept.
+
+    Attributes:
+        layer: name of the unit's layer.
+        unit: its number, counted from 1.
+        score: its score with the concept.
+        precision: I / A, the share of the unit's mask that has the concept.
+        recall: I / G, the share of the concept's pixels that are in the mask.
+        label: the unit's label, as in ``label.csv``.
+        label_score: score of its label.
+        relation: ``"label"`` if the concept is the unit's label, ``"high"`` if the unit has another label and its score with the
+            concept reaches the threshold and exceeds `cut`, ``"near"`` if neither is so and no unit sees the concept better.
+        detects: whether the concept is its label, its score reaches the threshold and, where chance was measured, q < 0.05.
+        cut: score that the unit exceeds with the labels of other images in 5 % of shifts; None if chance was not measured.
+        trust: how far the label can be trusted; None if it is another concept or was not measured.
+        images: rows in ``index.csv`` of the images that activate the unit most, the strongest first.
+        image_names: their names.
+    """
+
+    layer: str
+    unit: int
+    score: float
+    precision: float
+    recall: float
+    label: str
+    label_score: float
+    relation: str
+    detects: bool
+    cut: float | None = None
+    trust: UnitTrust | None = None
+    images: tuple[int, ...] = ()
+    image_names: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the unit's figures by name; None where they were not measured or are those of another concept."""
+        trust = self.trust
+        figures = ("low", "high", "q", "keep")
+        return {
+            "layer": self.layer, "unit": self.unit, "relation": self.relation, "detects": self.detects, "score": self.score,
+            **{name: None if trust is None else getattr(trust, name) for name in figures},
+            "cut": self.cut, "precision": self.precision, "recall": self.recall, "label": self.label, "label_score": self.label_score,
+            "image_rows": list(self.images), "image_names": list(self.image_names),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FoundConcept:
+    """A concept and the units that see it.
+
+    Attributes:
+        name: as in ``label.csv``.
+        category: its category.
+        pixels: G, its labeled pixels.
+        images: number of images that have it; None if it is unknown.
+        best_score: best score of any unit with it.
+        attainable: largest IoU that a mask of the size of any unit's can reach (`ScorePanel.attainable`); None if the score takes
+            no masks.
+        units: units whose label it is, best score first; then those with another label; if there are none, the nearest ones.
+        why: why no unit detects it, in words; None if one does.
+        reason: the same in a word: ``absent``, ``size``, ``chance``, ``other label`` or ``below``.
+    """
+
+    name: str
+    category: str
+    pixels: int
+    images: int | None
+    best_score: float
+    attainable: float | None
+    units: tuple[ConceptUnit, ...]
+    why: str | None = None
+    reason: str | None = None
+
+    @property
+    def detectors(self) -> int:
+        """Number of units that detect it."""
+        return sum(unit.detects for unit in self.units)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the concept's figures by name, with those of its units."""
+        return {
+            "concept": self.name, "category": self.category, "pixels": self.pixels, "images": self.images,
+            "detectors": self.detectors, "best_score": self.best_score, "attainable": self.attainable, "reason": self.reason, "why": self.why,
+            "units": [unit.as_dict() for unit in self.units],
+        }  # fmt: skip
+
+
+class FoundConcepts(Sequence[FoundConcept]):
+    """Concepts with the units that see them, from `Result.find`.
+
+    Attributes:
+        layers: names of the run's layers.
+        threshold: score from which a unit counts as a detector.
+        score_title: what the score is called, such as ``"IoU"``.
+        remarks: how words were understood.
+        is_everything: whether these are all concepts of the probe set.
+    """
+
+    def __init__(
+        self, found: Sequence[FoundConcept], layers: Sequence[str], threshold: float, score_title: str,
+        remarks: Sequence[str] = (), *, is_everything: bool = False,
+    ) -> None:  # fmt: skip
+        self._found = tuple(found)
+        self.layers, self.threshold, self.score_title = tuple(layers), threshold, score_title
+        self.remarks, self.is_everything = tuple(remarks), is_everything
+
+    @overload
+    def __getitem__(self, index: int) -> FoundConcept: ...
+    @overload
+    def __getitem__(self, index: slice) -> FoundConcepts: ...
+    def __getitem__(self, index: int | slice) -> FoundConcept | FoundConcepts:
+        """Return the concept at a position, or a table of several."""
+        if not isinstance(index, slice):
+            return self._found[index]
+        return FoundConcepts(self._found[index], self.layers, self.threshold, self.score_title, self.remarks)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return "\n".join(self.describe())
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"{html.escape(line)}\n" for line in self.describe())
+        return f"<pre>{lines}</pre>"
+
+    def describe(self, most: int | None = 20) -> list[str]:
+        """Return the table as lines of text.
+
+        Args:
+            most: the most lines of units of one concept; None for all.
+        """
+        return describe_concepts(self, most)
+
+    def list_rows(self) -> list[dict[str, Any]]:
+        """Return one row for each concept and unit; one without a unit for a concept that no unit has as its label."""
+        rows, empty = [], dict.fromkeys(ConceptUnit("", 0, 0, 0, 0, "", 0, "", detects=False).as_dict())
+        for concept in self:
+            fields = concept.as_dict()
+            units = fields.pop("units")
+            rows += [fields | unit for unit in units] or [fields | empty]
+        return rows
+
+    def write(self, path: Path, kind: str | None = None) -> None:
+        """Write the table into a file.
+
+        Args:
+            path: the file.
+            kind: ``"csv"``, ``"json"`` or ``"txt"``; None takes the ending of the file.
+
+        Raises:
+            SettingsError: if there is no such kind, or the file would replace one of a run.
+        """
+        kind = (path.suffix.removeprefix(".") if kind is None else kind).lower()
+        if kind not in ("csv", "json", "txt"):
+            raise SettingsError(f"--out takes a file that ends in .csv, .json or .txt, or --csv or --json, not {path}")
+        if path.exists() and (path.parent / "run.json").exists():
+            raise SettingsError(f"--out would replace {path}, a file in a run's folder: choose another name")
+        text = {"csv": self.to_csv, "json": self._format_json}.get(kind, self._format_text)()
+        atomic.write_text(path, make_writable(text))
+
+    def _format_json(self) -> str:
+        return f"{json.dumps(self.to_json(), indent=1, allow_nan=False)}\n"
+
+    def _format_text(self) -> str:
+        return "".join(f"{line}\n" for line in self.describe(most=None))
+
+    def to_csv(self) -> str:
+        """Return `list_rows` as the text of a CSV file; rows and names of images are separated by semicolons."""
+        out = io.StringIO()
+        rows = self.list_rows()
+        writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {name: ";".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
+            for row in rows
+        )
+        return out.getvalue()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as a value for JSON: a list of concepts, each with its units."""
+        return {
+            "threshold": self.threshold, "score": self.score_title, "remarks": list(self.remarks),
+            "concepts": [concept.as_dict() for concept in self],
+        }  # fmt: skip
+
+    def to_arrow(self) -> pa.Table:
+        """Return `list_rows` as a pyarrow Table."""
+        import pyarrow as pa
+
+        text, number, decimal = pa.string(), pa.int64(), pa.float64()
+        kinds = {
+            "concept": text, "category": text, "pixels": number, "images": number, "detectors": number,
+            "best_score": decimal, "attainable": decimal, "reason": text, "why": text, "layer": text, "unit": number, "relation": text,
+            "detects": pa.bool_(),
+            **dict.fromkeys(("score", "low", "high", "q", "keep", "cut", "precision", "recall"), decimal), "label": text,
+            "label_score": decimal, "image_rows": pa.list_(number), "image_names": pa.list_(text),
+        }  # fmt: skip
+        return pa.Table.from_pylist(self.list_rows(), schema=pa.schema(list(kinds.items())))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return `list_rows` as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: if pandas is not installed.
+        """
+        import_optional("pandas", extra="pandas", purpose="for data frames")
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
