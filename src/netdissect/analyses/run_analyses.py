@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from netdissect.results.concept_words import VocabularyNotes
+    from netdissect.results.run_result import Result
+
 
 @dataclass(frozen=True)
 class RunAnalyses:
@@ -18,3 +21,9 @@ class RunAnalyses:
     """
 
     folder: Path | None
+
+    def read_notes(self, run: Result) -> VocabularyNotes:
+        """Return what the run's probe set says of its concepts besides their names."""
+        from netdissect.analyses.concept_notes import collect_notes
+
+        return collect_notes(run)

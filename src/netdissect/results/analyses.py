@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from netdissect.results.concept_words import VocabularyNotes
+    from netdissect.results.run_result import Result
+
 
 class Analyses(Protocol):
     """Answers questions to a run. A result without it can only be read."""
@@ -18,4 +21,8 @@ class Analyses(Protocol):
     @property
     def folder(self) -> Path | None:
         """The run's folder; None for a run without one."""
+        ...
+
+    def read_notes(self, run: Result) -> VocabularyNotes:
+        """Return what the run's probe set says of its concepts besides their names."""
         ...

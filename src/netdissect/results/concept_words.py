@@ -121,7 +121,7 @@ def _suggest_concepts(word: str, vocabulary: Vocabulary) -> str:
     """Return the end of an error sentence that names the concepts nearest to a word."""
     shown = list(dict.fromkeys(map(display_name, vocabulary.names)))
     asked = display_name(word.strip()).casefold()
-    holding = [name for name in shown if asked and re.search(rf"\b{re.escape(asked)}\b", name.casefold())]
+    holding = [name for name in shown if _make_key(word) and re.search(rf"\b{re.escape(asked)}\b", name.casefold())]
     folded = {name.casefold(): name for name in shown}
     close = [folded[name] for name in difflib.get_close_matches(asked, folded, n=_MOST_NAMES, cutoff=0.6)]
     nearest = list(dict.fromkeys([*holding, *close]))[:_MOST_NAMES]

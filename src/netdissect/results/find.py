@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netdissect.bounds import describe_type, require_between, require_integer
+from netdissect.errors import SettingsError
 from netdissect.results.concept_words import VocabularyNotes, match_word
 from netdissect.results.counts import Counts
 from netdissect.results.found_concepts import ConceptUnit, FoundConcept, FoundConcepts
@@ -36,8 +38,13 @@ def find_units(
     Raises:
         SettingsError: if a word names no concept.
     """
-    notes, limit = notes or VocabularyNotes(), run.settings.threshold if threshold is None else threshold
-    vocabulary, layers = run.probe_set.vocabulary, list(run.layers.values())
+    limit = run.settings.threshold if threshold is None else threshold
+    require_between("threshold", limit, "lie between 0 and 1, an IoU", 0, 1)
+    require_integer("images", images, 0, np.inf)
+    wrong: object = next((word for word in words if not isinstance(word, str)), None)
+    if wrong is not None:
+        raise SettingsError(f"find takes names of concepts, such as 'sky', not {describe_type(wrong)}")
+    notes, vocabulary, layers = notes or VocabularyNotes(), run.probe_set.vocabulary, list(run.layers.values())
     matches = [match_word(word, vocabulary, notes.synonyms, run.probe_set.name) for word in words]
     columns = dict.fromkeys(column for match in matches for column in match.columns)
     tables = [_LayerColumns(layer, list(columns) or list(range(len(vocabulary))), limit) for layer in layers]

@@ -37,9 +37,8 @@ def describe_concepts(found: FoundConcepts, most: int | None) -> list[str]:
 
 def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | None) -> list[str]:
     """Return a concept's heading, its units in a table, and why no unit detects it."""
-    images = "" if concept.images is None else f" in {concept.images:,} images"
     lines = [
-        f"{display_name(concept.name)} ({concept.category}; {concept.pixels:,} labeled pixels{images}): "
+        f"{display_name(concept.name)} ({concept.category}; {concept.pixels:,} labeled pixels{_count_images(concept)}): "
         + (f"{concept.detectors} units detect it" if concept.detectors != 1 else "1 unit detects it")
     ]
     lines += [f"  why: {concept.why}"] if concept.why is not None else []
@@ -52,6 +51,10 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
         units = [unit for unit in concept.units if unit.relation == relation]
         lines += [f"  {heading}", *_list_units(units, found.score_title, most)] if units else []
     return lines
+
+
+def _count_images(concept: FoundConcept) -> str:
+    return "" if concept.images is None else f", {concept.images:,} image{'' if concept.images == 1 else 's'}"
 
 
 def _is_tested(found: FoundConcepts) -> bool:
@@ -110,7 +113,9 @@ def _summarize(found: FoundConcepts, most: int | None) -> list[str]:
     for reason, group in groupby((concept for concept in found if concept.reason is not None), lambda c: c.reason):
         members = list(group)
         lines.append(f"{len(members)} not detected: {REASONS[reason or '']}")
-        lines += [f"  {display_name(item.name)} ({item.category}): {item.why}" for item in members[:most]]
+        lines += [
+            f"  {display_name(item.name)} ({item.category}{_count_images(item)}): {item.why}" for item in members[:most]
+        ]
         lines += _describe_rest(len(members), most, "concepts")
     return lines
 

@@ -170,7 +170,8 @@ class Result:
         """
         from netdissect.results.find import find_units
 
-        return find_units(self, concepts, threshold=threshold, images=images)
+        notes = self.analyses.read_notes(self) if self.analyses is not None else None
+        return find_units(self, concepts, threshold=threshold, images=images, notes=notes)
 
     def save(self, folder: str | Path) -> None:
         """Write ``run.json`` and every layer's tables into a folder; ``netdissect.load`` reads it.
