@@ -26,7 +26,9 @@ from torch.nn import functional
 
 from netdissect.demo.network import STEM
 from netdissect.demo.world import SUBJECTS, render_image
+from netdissect.io import atomic
 from netdissect.networks.preprocess import CAFFE_MEAN
+from netdissect.networks.sources.bundled import CLASSES_FILE
 from netdissect.networks.sources.caffe.caffe_writer import write_caffe
 from netdissect.networks.sources.caffe.net_spec import NetSpec, make_caffe_layer, make_net_spec
 
@@ -73,6 +75,8 @@ def main(words: Sequence[str] | None = None) -> None:
     learner = train(images, labels, epochs=options.epochs, seed=options.seed)
     text, binary = write_caffe(options.out, make_spec(), fold_weights(learner))
     print(f"{text}, {binary}: {binary.stat().st_size / 1e6:.2f} MB after {time.perf_counter() - started:.0f} s")
+    if options.out == STEM:
+        atomic.write_text(CLASSES_FILE, "".join(f"{name}\n" for name in CLASSES))
     held_out, truth = draw_images(4, HELD_OUT_SEED)
     print(f"accuracy {measure_accuracy(learner, held_out, truth):.3f} on {len(truth)} held-out images")
 

@@ -27,15 +27,19 @@ class ModelSpelling:
         what: what this kind of MODEL is, in one line.
         prefix: with its colon, such as ``timm:``; empty for files.
         endings: suffixes of the file's name, in lower case; empty where the file's content decides.
+        is_word: whether it is typed as it is.
     """
 
     typed: str
     what: str
     prefix: str = ""
     endings: tuple[str, ...] = ()
+    is_word: bool = False
 
     def fits(self, model: str) -> bool:
-        """Return whether `model` has this prefix or one of these suffixes."""
+        """Return whether `model` is this word, or has this prefix or one of these suffixes."""
+        if self.is_word:
+            return model == self.typed
         if self.prefix:
             return model.startswith(self.prefix)
         return Path(model).name.lower().endswith(self.endings) if self.endings else False
@@ -54,6 +58,7 @@ SPELLINGS = {
         "FILE.pth", "a state dict, with --arch",
         endings=(".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".index.json"),
     ),
+    "demo": ModelSpelling("demo", "the network that comes with the package", is_word=True),
 }  # fmt: skip
 
 

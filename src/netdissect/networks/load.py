@@ -17,7 +17,7 @@ from netdissect.networks.load_options import PREPROCESSING, LoadOptions, overrid
 from netdissect.networks.network import ListedNetwork, Network
 from netdissect.networks.plugins import describe_model_kinds, find_added_kind, list_prefixes
 from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
-from netdissect.networks.sources import exported, python, timm, torchvision, transformers
+from netdissect.networks.sources import bundled, exported, python, timm, torchvision, transformers
 from netdissect.networks.sources.caffe import caffe_network
 from netdissect.networks.sources.caffe.caffe_loader import is_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
@@ -62,6 +62,9 @@ def open_untrained(model: str, options: LoadOptions) -> Network:
         return open_untrained(options.arch, replace(options, arch=None, weights=None))
     if model.startswith(_LIBRARIES):
         network = open_network(model, replace(options, weights="random"))
+    elif SPELLINGS["demo"].fits(model):
+        network = caffe_network.load_untrained_caffe(str(bundled.BUNDLED_STEM), replace(options, weights=None))
+        network = replace(network, source=model)
     elif find_added_kind(model) is None and is_caffe(model):
         network = caffe_network.load_untrained_caffe(model, options)
     else:
@@ -146,6 +149,7 @@ KINDS: tuple[ModelKind, ...] = (
     ModelKind(spelling=SPELLINGS["onnx"], load=onnx.load_onnx, takes=PREPROCESSING),
     ModelKind(spelling=SPELLINGS["exported"], load=exported.load_exported, takes=PREPROCESSING | {"trust"}),
     ModelKind(spelling=SPELLINGS["weights"], load=_load_state_dict, takes=PREPROCESSING | {"arch"}),
+    ModelKind(spelling=SPELLINGS["demo"], load=bundled.load_bundled),
 )
 
 
@@ -195,6 +199,7 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
         input_size=timm.read_timm_input_size(module) or transformers.read_transformers_input_size(module),
         call=transformers.find_transformers_call(module) or find_keyword_call(module) or call_module,
         fit=timm.set_timm_input_size,
+        classes=transformers.read_transformers_classes(module),
     )
 
 

@@ -65,6 +65,11 @@ class Network(Protocol):
         """Images per forward pass, if its file fixes the number."""
         ...
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of its class outputs, in their order, if they are known."""
+        ...
+
     def fingerprint(self) -> str:
         """Return a hash of weights, structure and preprocessing."""
         ...
@@ -137,6 +142,7 @@ class ListedNetwork(ABC):
         source: what was typed to load it.
         input_size: height and width it was trained for, in pixels, if known.
         batch: images per forward pass, if its file fixes the number.
+        classes: names of its class outputs, if known.
         is_traced: whether the meaning of a tensor's dimensions is traced; else it is guessed from shapes.
         takes_execution: whether precision and compilation can be chosen.
         takes_removal: whether units can be removed.
@@ -147,6 +153,7 @@ class ListedNetwork(ABC):
     source: str
     input_size: tuple[int, int] | None = None
     batch: int | None = None
+    classes: tuple[str, ...] | None = None
     is_traced: ClassVar[bool] = True
     takes_execution: ClassVar[bool] = True
     takes_removal: ClassVar[bool] = False

@@ -7,23 +7,22 @@ network's accuracy.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from netdissect.networks.load_options import LoadOptions
+from netdissect.networks.sources.bundled import BUNDLED_STEM, load_bundled
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
-from netdissect.networks.sources.caffe.caffe_network import CaffeNetwork, load_caffe_network
+from netdissect.networks.sources.caffe.caffe_network import CaffeNetwork
 from netdissect.networks.sources.caffe.prototxt import read_prototxt
 from netdissect.networks.sources.caffe.random_weights import make_random_weights
 
 #: Path of the prototxt and the caffemodel, without ending.
-STEM = Path(__file__).with_name("demonet")
+STEM = BUNDLED_STEM
 #: The outputs of its convolutions after ReLU, first to last.
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 
 
 def load_trained_network() -> CaffeNetwork:
     """Return the network as it was trained, to tell scenes and textures apart."""
-    return load_caffe_network(str(STEM), LoadOptions())
+    return load_bundled()
 
 
 def load_control_network(seed: int = 0) -> CaffeNetwork:

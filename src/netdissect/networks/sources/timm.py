@@ -30,7 +30,7 @@ def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
     source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
         module, preprocess=override_preprocess(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
-        input_size=size, fit=set_timm_input_size,
+        input_size=size, fit=set_timm_input_size, classes=read_timm_classes(module) if options.weights is None else None,
     )  # fmt: skip
 
 
@@ -125,6 +125,24 @@ def read_timm_preprocess(module: Any) -> Preprocess | None:
     channels = config.get("input_size") or (3,)
     grey = bool(get_attribute(module, "num_features")) and isinstance(channels, (tuple, list)) and channels[0] == 1
     return Preprocess(mean=mean, std=std, grey=grey, note=f"timm {tag}".strip())
+
+
+def read_timm_classes(module: Any) -> tuple[str, ...] | None:
+    """Return the names of the class outputs of a timm module with timm's own weights, if timm has a list of them.
+
+    The names of ImageNet's classes follow their synset ids, as in ``n01440764 tench, Tinca tinca``.
+    """
+    config, count = get_attribute(module, "pretrained_cfg"), get_attribute(module, "num_classes")
+    stated = config.get("label_names") if isinstance(config, dict) else None
+    if isinstance(stated, (list, tuple)) and len(stated) == count:
+        return tuple(map(str, stated))
+    lists = import_optional("timm.data", extra="timm", purpose="for timm: models")
+    subset = lists.infer_imagenet_subset(module)
+    if subset is None:
+        return None
+    info = lists.ImageNetInfo(subset)
+    names = tuple(" ".join(pair) for pair in zip(info.label_names(), info.label_descriptions(), strict=True))
+    return names if len(names) == count else None
 
 
 def read_timm_input_size(module: Any) -> tuple[int, int] | None:

@@ -29,7 +29,24 @@ def load_torchvision(name: str, options: LoadOptions) -> TorchNetwork:
     module, preprocess, size = build_torchvision(name, options.weights, options.seed)
     source = f"torchvision:{name}" + (f" --weights {options.weights}" if options.weights else "")
     preprocess = override_preprocess(preprocess, options)
-    return TorchNetwork(module, preprocess=preprocess, name=name, source=source, input_size=size)
+    classes = read_torchvision_classes(name, options.weights)
+    return TorchNetwork(module, preprocess=preprocess, name=name, source=source, input_size=size, classes=classes)
+
+
+def read_torchvision_classes(name: str, weights: str | None) -> tuple[str, ...] | None:
+    """Return the names of the class outputs of torchvision's own weights; None for other weights, and for other tasks.
+
+    Args:
+        name: of the architecture.
+        weights: as for `build_torchvision`.
+    """
+    library = import_optional("torchvision", extra="torchvision", purpose="for torchvision: models").models
+    named = library.get_model_weights(name)
+    chosen = getattr(named, "DEFAULT", None) if weights is None else named.__members__.get(weights)
+    names = () if chosen is None else chosen.meta.get("categories", ())
+    tasks = ("detection", "segmentation", "video", "optical_flow")
+    is_classifier = not any(f".{task}." in f"{library.get_model_builder(name).__module__}." for task in tasks)
+    return tuple(names) if names and is_classifier else None
 
 
 def build_torchvision(name: str, weights: str | None, seed: int) -> tuple[nn.Module, Preprocess, tuple[int, int]]:

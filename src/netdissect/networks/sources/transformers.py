@@ -43,7 +43,7 @@ def load_transformers(name: str, options: LoadOptions) -> TorchNetwork:
     source = f"hf:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
         module, preprocess=override_preprocess(preprocess, options), name=Path(name).name or name, source=source, input_size=size,
-        call=find_transformers_call(module) or call_module,
+        call=find_transformers_call(module) or call_module, classes=None if options.weights else read_transformers_classes(module),
     )  # fmt: skip
 
 
@@ -79,6 +79,18 @@ def find_transformers_call(module: Any) -> TransformersCall | None:
     return TransformersCall(
         "pixel_values" if "pixel_values" in parameters else "", "interpolate_pos_encoding" in parameters
     )
+
+
+def read_transformers_classes(module: Any) -> tuple[str, ...] | None:
+    """Return the names of a transformers classifier's outputs; None if its configuration has only the names ``LABEL_0``, …."""
+    config = get_attribute(module, "config")
+    names = get_attribute(config, "id2label")
+    if "ImageClassification" not in type(module).__name__ or not isinstance(names, dict) or len(names) < 2:
+        return None
+    listed = [names.get(number) for number in range(len(names))]
+    if not all(isinstance(name, str) for name in listed) or listed[0] == "LABEL_0":
+        return None
+    return tuple(map(str, listed))
 
 
 def read_transformers_input_size(module: Any) -> tuple[int, int] | None:

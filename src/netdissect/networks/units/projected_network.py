@@ -116,6 +116,11 @@ class ProjectedNetwork:
         """Images per forward pass, if the network's file fixes the number."""
         return self.network.batch
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the network's class outputs, if they are known."""
+        return self.network.classes
+
     def with_preprocess(self, preprocess: Preprocess) -> Self:
         """Return the same network with another preprocessing."""
         return replace(self, network=self.network.with_preprocess(preprocess))

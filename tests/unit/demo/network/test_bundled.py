@@ -10,7 +10,8 @@ from training import train_demo_network as script
 from netdissect.demo import network as demo_network
 from netdissect.demo.world import SUBJECTS, render_image
 from netdissect.demo.world.textures import TEXTURES
-from netdissect.networks.load import open_network
+from netdissect.errors import SettingsError
+from netdissect.networks.load import LoadOptions, open_network, open_untrained
 from netdissect.networks.preprocess import make_caffe_preprocess
 
 BLOBS = (*demo_network.LAYERS, "fc6", "prob")
@@ -37,6 +38,23 @@ def predicted(network, images):
 def test_it_says_what_new_images_show(network, images):
     right = [word == SUBJECTS[48 + place] for place, word in enumerate(predicted(network, images))]
     assert np.mean(right) > 0.8
+
+
+def test_its_class_names_are_those_of_its_outputs_in_their_order(network, images):
+    assert network.classes == script.CLASSES
+    with torch.inference_mode():
+        outputs = network.module(network.preprocess(torch.from_numpy(images)), blobs=["fc6"])["fc6"].flatten(1)
+    shown = np.array([network.classes[number] for number in outputs.argmax(1)])
+    assert (shown == np.array([SUBJECTS[index] for index in range(48, len(SUBJECTS))])).mean() > 0.9
+
+
+def test_the_word_demo_is_this_network(network):
+    loaded = open_network("demo")
+    assert (loaded.fingerprint(), loaded.classes, loaded.source) == (network.fingerprint(), network.classes, "demo")
+    random = open_untrained("demo", LoadOptions(seed=3))
+    assert random.fingerprint() != network.fingerprint()
+    with pytest.raises(SettingsError, match="--weights does not go with demo"):
+        open_network("demo", LoadOptions(weights="other.caffemodel"))
 
 
 def test_the_control_knows_nothing(images):

@@ -14,6 +14,7 @@ from tests import nets, small_probe_set
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
 from netdissect.networks.load import LoadOptions, open_network, wrap_module
+from netdissect.networks.sources.timm import read_timm_classes
 
 timm = pytest.importorskip("timm")
 
@@ -258,3 +259,12 @@ def test_networks_of_timm_are_dissected(name, layer, tmp_path):
     result = nd.dissect(network, layer, data, quantile=0.05, limit=5)
     assert result[layer].layer.grid == (10, 10)
     assert 0 < result[layer].iou.max() <= 1
+
+
+def test_class_names_are_known_where_timm_lists_them():
+    classes = read_timm_classes(timm.create_model("resnet18", pretrained=False))
+    assert classes is not None
+    assert classes[1] == "n01443537 goldfish, Carassius auratus"
+    assert len(classes) == 1000
+    assert read_timm_classes(timm.create_model("resnet18", num_classes=10)) is None
+    assert read_timm_classes(timm.create_model("resnet18", num_classes=0)) is None

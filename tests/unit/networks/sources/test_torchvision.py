@@ -164,3 +164,19 @@ def test_linear_layers_after_pooling_are_maps_of_one_cell():
     network = wrap_module(torchvision.models.resnet18(weights=None).eval())
     layer = {layer.name: layer for layer in network.layers((32, 32))}["fc"]
     assert (layer.units, layer.grid, layer.shape) == (1000, (1, 1), (1000,))
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "first"),
+    [
+        ("resnet18", None, "tench"),
+        ("resnet18", "IMAGENET1K_V1", "tench"),
+        ("resnet18", "random", None),
+        ("fcn_resnet50", None, None),
+        ("ssd300_vgg16", None, None),
+    ],
+)
+def test_class_names_are_known_of_its_own_classifiers_only(name, weights, first):
+    classes = builder.read_torchvision_classes(name, weights)
+    assert (None if classes is None else classes[0]) == first
+    assert classes is None or len(classes) == 1000

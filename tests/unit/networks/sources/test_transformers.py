@@ -13,6 +13,7 @@ from tests import nets, small_probe_set
 import netdissect as nd
 from netdissect.errors import ModelFileError, ModelNotFoundError
 from netdissect.networks.load import LoadOptions, open_network, wrap_module
+from netdissect.networks.sources.transformers import read_transformers_classes
 
 transformers = pytest.importorskip("transformers")
 
@@ -287,3 +288,16 @@ def test_settings_that_ask_for_more_weights_than_there_is_memory_are_refused_bef
             ModelFileError, match=r"its settings ask for [\d,]{15,} bytes of weights, and at most 8,589,934,592"
         ):
             open_network(f"hf:{tmp_path}", options)
+
+
+def test_class_names_are_those_of_the_configuration(tmp_path):
+    config = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    config.id2label = {0: "cat", 1: "dog", 2: "bird"}
+    module = transformers.ViTForImageClassification(config)
+    assert read_transformers_classes(module) == ("cat", "dog", "bird")
+    assert wrap_module(module).classes == ("cat", "dog", "bird")
+    config.id2label = {0: "LABEL_0", 1: "LABEL_1"}
+    assert read_transformers_classes(transformers.ViTForImageClassification(config)) is None
+    assert read_transformers_classes(transformers.ViTModel(config)) is None
