@@ -211,6 +211,7 @@ def make_ablation(layer: LayerResult, *, classes: int = 6, seed: int = 0) -> Lay
         concepts.append(ConceptAblation(
             concept.name, concept.category, tuple(named[column]), rooms[column % classes], float(random.uniform(0.5, 1)), 40 + column,
             margin, margin - error, margin + error, matched, p, min(1.0, 2 * p), margin / 40, matched / 40,
+            matched - 0.15, matched + 0.1, 180,
         ))  # fmt: skip
     number = layer.layer.units
     steps = [step for step in (1, 4, 20) if step <= number]

@@ -171,13 +171,18 @@ def test_the_table_of_ablations_has_every_figure_largest_loss_first(asked, analy
 def test_intervals_and_matched_sets_share_one_axis(asked, analyzed):
     ablation = analyzed[0].layers[LAYER].ablation
     asked.page.locator("#ablation-table button.more").click()
-    ends = [value for found in ablation.concepts for value in (found.low, found.high, found.matched)]
+    ends = [
+        value for found in ablation.concepts for value in (found.low, found.high, found.matched_low, found.matched_high)
+    ]
     low, high = min(0, *ends), max(0, *ends)
     places = asked.page.locator("#ablation-table .interval").evaluate_all(
-        "(all) => all.map((each) => ['.dot', '.range', '.matched', '.zero'].map((name) => parseFloat(each.querySelector(name).style.left)))"
+        "(all) => all.map((each) => ['.dot', '.range', '.matched', '.band', '.zero'].map((name) => parseFloat(each.querySelector(name).style.left)))"
     )
     for found, shown in zip(ablation.concepts, places, strict=True):
-        expected = [100 * (value - low) / (high - low) for value in (found.margin, found.low, found.matched, 0)]
+        expected = [
+            100 * (value - low) / (high - low)
+            for value in (found.margin, found.low, found.matched, found.matched_low, 0)
+        ]
         assert shown == pytest.approx(expected, abs=0.01)
 
 

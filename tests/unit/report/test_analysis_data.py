@@ -95,6 +95,7 @@ def test_the_page_has_the_ablation_of_every_concept_and_the_reasons_of_others(dr
             assert entry["units"] == list(found.units)
             for name in ("margin", "low", "high", "matched", "p", "q", "accuracy", "share", "images"):
                 assert entry[name] == getattr(found, name), name
+            assert [entry["matchedLow"], entry["matchedHigh"]] == [found.matched_low, found.matched_high]
             assert entry["className"] == display_name(found.class_name)
         assert {names[column]: why for column, why in facts["leftOut"]} == ablation.left_out
         assert facts["steps"] == [1, 4, 20]

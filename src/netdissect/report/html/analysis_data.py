@@ -102,7 +102,7 @@ def pack_ablation(key: str, layer: LayerResult, ablation: LayerAblation) -> str:
                 "concept": column_of[found.concept], "units": list(found.units), "className": display_name(found.class_name),
                 "share": found.share, "images": found.images, "margin": found.margin, "low": found.low, "high": found.high,
                 "matched": found.matched, "p": found.p, "q": found.q, "accuracy": found.accuracy,
-                "matchedAccuracy": found.matched_accuracy,
+                "matchedAccuracy": found.matched_accuracy, "matchedLow": found.matched_low, "matchedHigh": found.matched_high,
             }
             for found in ablation.concepts
             if found.concept in column_of

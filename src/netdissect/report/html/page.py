@@ -43,7 +43,7 @@ _DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-trust|-formulas|-ablatio
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
-    (("/",), "search"),
+    (("/",), "search by concept, unit number or formula"),
     (("←", "→", "↑", "↓"), "move between units; on a unit’s page, previous and next"),
     (("Enter",), "open"),
     (("Esc",), "clear the search, or go back"),

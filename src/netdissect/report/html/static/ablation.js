@@ -82,7 +82,7 @@
 
   function fillTable(found, open) {
     const { concepts } = found;
-    const ends = concepts.flatMap(({ margin, low, high, matched }) => [margin, low, high, matched]).filter((value) => value !== null);
+    const ends = concepts.flatMap(({ margin, low, high, matched, matchedLow, matchedHigh }) => [margin, low, high, matched, matchedLow, matchedHigh]).filter((value) => value !== null);
     const axis = { low: Math.min(0, ...ends), high: Math.max(0, ...ends) };
     axis.place = (value) => (axis.high > axis.low ? (100 * (value - axis.low)) / (axis.high - axis.low) : 0);
     const rest = open ? 0 : Math.max(0, concepts.length - ROWS);
@@ -100,12 +100,13 @@
     const why = share === null ? "the class has the name of the concept" : `${nd.formatPercent(share)} of its images have the concept`;
     const cells = [nd.formatCount(units.length), className, null, formatMargin(found), formatChange(matched), nd.formatProbability(q, nd.LEVEL), formatChange(accuracy, 3), formatChange(matchedAccuracy, 3)];
     return make("tr", {},
-      make("th", { scope: "row" }, make(`span.swatch.k-${slot}${isReal(found) ? "" : ".hollow"}`), make("a", { href: nd.makeAddress({ view: "concept", concept }) }, nd.run.concepts[concept])),
+      make("th", { scope: "row" }, make(`span.swatch.k-${slot}${isReal(found) ? "" : ".hollow"}`), make("a", { href: nd.makeAddress({ view: "concept", concept }) }, nd.run.concepts[concept]),
+        make("span.narrow", {}, `${nd.formatUnits(units.length)}, class ${className}`)),
       cells.map((text, at) => (text === null ? make("td.plot-cell", {}, makeInterval(found, slot, axis))
         : make(`td${at === 1 ? "" : ".figure"}`, { title: at === 1 ? `${nd.formatUnits(images, "image")}; ${why}` : null }, text))));
   }
 
-  // The interval of a change, its mean, and the mean of matched sets, on the table's axis.
+  // The interval of a change, its mean, and mean and interval of matched sets, on the table's axis.
   function makeInterval(found, slot, axis) {
     const mark = (name, left, width) => {
       const element = make(name);
@@ -114,12 +115,13 @@
       return element;
     };
     return make(`span.interval.k-${slot}${isReal(found) ? "" : ".hollow"}`, { "aria-hidden": "true" }, mark("span.zero", axis.place(0)),
+      found.matchedLow === null || found.matchedHigh === null ? null : mark("span.band", axis.place(found.matchedLow), axis.place(found.matchedHigh) - axis.place(found.matchedLow)),
       mark("span.range", axis.place(found.low), axis.place(found.high) - axis.place(found.low)),
       mark("span.matched", axis.place(found.matched)), mark("span.dot", axis.place(found.margin)));
   }
 
   function makeAxis(axis) {
-    const ticks = [...new Set([axis.low, 0, axis.high])].filter((value) => value === 0 || Math.abs(axis.place(value) - axis.place(0)) > 12);
+    const ticks = [...new Set([axis.low, 0, axis.high])].filter((value) => value === 0 || Math.abs(axis.place(value) - axis.place(0)) > 25);
     return make("span.interval-axis", { "aria-hidden": "true" }, ticks.map((value) => {
       const tick = make("span", {}, value === 0 ? "0" : formatChange(value));
       tick.style.left = `${axis.place(value)}%`;
