@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netdissect.experiments.control_runs import control
     from netdissect.experiments.generate import ImageLabeler, generate_probe_set
     from netdissect.experiments.rotation_curve import rotate
+    from netdissect.experiments.track import track
     from netdissect.layers import Layer
     from netdissect.model_loading import list_layers, load_network
     from netdissect.networks.labelers.open_vocabulary import load_open_vocabulary
@@ -90,6 +91,7 @@ _MODULES = {
     "register_report_panel": "netdissect.report.panels",
     "register_score": "netdissect.results.scores",
     "rotate": "netdissect.experiments.rotation_curve",
+    "track": "netdissect.experiments.track",
 }
 #: Public names that may change before version 1.0; every other one stays.
 PROVISIONAL = frozenset({
@@ -102,7 +104,7 @@ __all__ = [
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
     "add_reference", "build_broden", "compare", "control", "dissect", "dissect_series", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
-    "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate",
+    "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate", "track",
 ]  # fmt: skip
 
 

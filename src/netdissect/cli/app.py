@@ -30,6 +30,7 @@ from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.series import series
+from netdissect.cli.track import track
 from netdissect.cli.units import units
 from netdissect.cli.zoo import zoo
 from netdissect.errors import NetdissectError, describe_exit
@@ -76,6 +77,7 @@ app.command(layers)
 app.command(report)
 app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")
 app.command(units, usage="Usage: netdissect units RUN [CONCEPT …] [OPTIONS]")
+app.command(track, usage="Usage: netdissect track RUN … [OPTIONS]")
 app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)

@@ -38,7 +38,7 @@ def write_figures(comparison: Comparison, out: Path, *, figures: Sequence[str] =
         figure: name_output_file(out, ".svg", "" if figure == "networks" else f"-{figure}")
         for figure in figures or _WRITERS
     }
-    _require_no_overwrite(
+    require_no_overwrite(
         (path for _, path in comparison.sources),
         [path.with_suffix(ending) for path in paths.values() for ending in _ENDINGS],
     )
@@ -73,8 +73,12 @@ def name_output_file(out: Path, ending: str, suffix: str = "") -> Path:
     return out.with_name(f"{name}{suffix}{ending}")
 
 
-def _require_no_overwrite(sources: Iterable[Path], outputs: Iterable[Path]) -> None:
-    """Raise SettingsError if an output file is one of the sources."""
+def require_no_overwrite(sources: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Check that no output file is one of the sources.
+
+    Raises:
+        SettingsError: if one is.
+    """
     sources = [source for source in sources if source.exists()]
     taken = next((path for path in outputs if path.exists() and any(path.samefile(source) for source in sources)), None)
     if taken is not None:
@@ -164,15 +168,29 @@ def _write_training_curve(comparison: Comparison, path: Path) -> bool:
     entries = [entry for entry in comparison.entries if entry.step is not None]
     if len({entry.step for entry in entries}) < 2:
         return False
-    draw.draw_training_curve(entries, path)
+    write_training_curve(entries, path, threshold=comparison.threshold)
+    return True
+
+
+def write_training_curve(
+    entries: Sequence[DetectorCounts], path: Path, *, threshold: float, axis: str = "training step"
+) -> None:
+    """Write the unique detectors of checkpoints over their steps as SVG and PNG, and the numbers as CSV.
+
+    Args:
+        entries: the detectors of every checkpoint and layer, each with its step.
+        path: the figure.
+        threshold: score from which a unit counts as a detector.
+        axis: title of the horizontal axis.
+    """
+    draw.draw_training_curve(entries, path, axis)
     kinds = sort_categories(kind for entry in entries for kind in entry.unique)
     head = ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique"]
     write_numbers(path, [*head, *(f"unique-{kind}" for kind in kinds), *_name_trust_columns(entries)], [
-        [entry.step, entry.name, entry.layer, entry.units, entry.definition, comparison.threshold, entry.detectors, entry.total,
+        [entry.step, entry.name, entry.layer, entry.units, entry.definition, threshold, entry.detectors, entry.total,
          *(entry.unique.get(kind, 0) for kind in kinds), *_list_trust(entry, entries)]
         for entry in sorted(entries, key=lambda entry: (entry.layer, entry.step or 0.0))
     ])  # fmt: skip
-    return True
 
 
 def _name_trust_columns(entries: Sequence[DetectorCounts]) -> list[str]:

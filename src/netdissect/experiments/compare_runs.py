@@ -133,12 +133,12 @@ def compare(
     entries: list[DetectorCounts] = []
     runs: list[Result | None] = []
     for position, (name, path) in enumerate(pairs):
-        step = steps[position] if steps else _find_step(name or path.name)
+        step = steps[position] if steps else find_step(name or path.name)
         run = None if path.suffix in (".mat", ".csv") else api.load(path)
         found = (
             _read_table(name, path, threshold, definition)
             if run is None
-            else _count_layers(name, run, threshold, definition, layers)
+            else count_layers(name, run, threshold, definition, layers)
         )
         entries += [replace(entry, step=step) for entry in found]
         runs += [run] if len(pairs) == 2 else []  # the page shows two; more could fill the memory
@@ -184,7 +184,7 @@ def _read_table(name: str, path: Path, threshold: float, definition: Definition)
     return [count_for_comparison(name or stem, name or stem, "", table, threshold, definition)]
 
 
-def _count_layers(
+def count_layers(
     name: str, run: Result, threshold: float, definition: Definition, layers: Sequence[str]
 ) -> list[DetectorCounts]:
     """Count the detectors of a run's layers."""
@@ -201,10 +201,10 @@ def _count_layers(
     ]
 
 
-def _find_step(name: str) -> float | None:
+def find_step(name: str) -> float | None:
     """Return the training step in a checkpoint's name.
 
-    >>> _find_step("resnet_epoch_20"), _find_step("step5000.pt"), _find_step("epoch=3-step=400"), _find_step("resnet18")
+    >>> find_step("resnet_epoch_20"), find_step("step5000.pt"), find_step("epoch=3-step=400"), find_step("resnet18")
     (20.0, 5000.0, 3.0, None)
     """
     found = re.search(r"(?:epoch|iter|iteration|step|checkpoint|ckpt)s?[-_. =]?(\d+)", name, re.IGNORECASE)

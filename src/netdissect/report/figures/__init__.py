@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netdissect.report.figures.bargraph import draw_bar_graph
 from netdissect.report.figures.distributions import draw_concept_histogram, draw_score_distribution
+from netdissect.report.figures.label_changes_graph import draw_label_changes
 from netdissect.report.figures.layer_graph import draw_layer_graph
 from netdissect.report.figures.network_bars import draw_network_bars
 from netdissect.report.figures.rotation_graph import draw_rotation_graph
@@ -13,6 +14,7 @@ from netdissect.report.figures.width_curve import draw_width_curve
 __all__ = [
     "draw_bar_graph",
     "draw_concept_histogram",
+    "draw_label_changes",
     "draw_layer_graph",
     "draw_network_bars",
     "draw_rotation_graph",

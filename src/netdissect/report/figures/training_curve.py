@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from netdissect.results.compared import DetectorCounts
 
 
-def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
+def draw_training_curve(entries: Sequence[DetectorCounts], path: Path, axis: str = "training step") -> None:
     """Draw unique detectors over training steps, one panel per layer, for entries that all have a step.
 
     Error bars are one standard deviation over resamples. Steps over more than two orders of magnitude are drawn on a logarithmic axis that includes 0.
+
+    Args:
+        entries: the detectors of every checkpoint and layer.
+        path: the figure.
+        axis: title of the horizontal axis.
     """
     layers = list(dict.fromkeys(entry.layer for entry in entries))
     categories = sort_categories(kind for entry in entries for kind in entry.unique)
@@ -40,7 +45,7 @@ def draw_training_curve(entries: Sequence[DetectorCounts], path: Path) -> None:
                 axes.set_xscale("symlog", linthresh=positive[0])
             axes.set_ylim(bottom=0)
             axes.set_title(style.shorten_name(layer))
-            axes.set_xlabel("training step")
+            axes.set_xlabel(axis)
             axes.yaxis.get_major_locator().set_params(integer=True)
         panels[0].set_ylabel(f"unique detectors, by {entries[0].definition}")
         panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
