@@ -584,3 +584,31 @@ def _(desk):
     words = type_series(desk, desk.folder / "epoch_1.caffemodel")
     words[words.index("--out") + 1] = desk.finished
     return words
+
+
+@mistake("units are asked for a concept that the probe set does not label")
+def _(desk):
+    return ["units", desk.finished, "skyy"]
+
+
+@mistake("units would replace a file of the run")
+def _(desk):
+    return ["units", desk.finished, "--csv", "--out", desk.finished / "conv1-result.csv"]
+
+
+@mistake("one run is followed over training")
+def _(desk):
+    return ["track", desk.finished, "--out", desk.folder / "f.svg"]
+
+
+@mistake("a result table is followed over training")
+def _(desk):
+    return ["track", desk.finished / "conv1-result.csv", desk.finished, "--out", desk.folder / "f.svg"]
+
+
+@mistake("runs of different layers are followed over training")
+def _(desk):
+    other = desk.folder / "other"
+    run = nd.load(desk.finished)
+    replace(run, layers={"conv1": run["conv1"]}).save(other)
+    return ["track", f"step_1={desk.finished}", f"step_2={other}", "--out", desk.folder / "f.svg"]

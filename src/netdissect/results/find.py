@@ -45,7 +45,7 @@ def find_units(
     if wrong is not None:
         raise SettingsError(f"find takes names of concepts, such as 'sky', not {describe_type(wrong)}")
     notes, vocabulary, layers = notes or VocabularyNotes(), run.probe_set.vocabulary, list(run.layers.values())
-    matches = [match_word(word, vocabulary, notes.synonyms, run.probe_set.name) for word in words]
+    matches = [match_word(word, vocabulary, notes.synonyms, f"the probe set {run.probe_set.name}") for word in words]
     columns = dict.fromkeys(column for match in matches for column in match.columns)
     tables = [_LayerColumns(layer, list(columns) or list(range(len(vocabulary))), limit) for layer in layers]
     found = [

@@ -9,7 +9,7 @@ import pytest
 from netdissect.cli import main
 from netdissect.cli.app import app
 
-COMMANDS = [(name,) for name in ("run", "layers", "rotate", "compare", "report", "demo", "units")] + [
+COMMANDS = [(name,) for name in ("run", "layers", "rotate", "compare", "report", "demo", "units", "track")] + [
     (group, name)
     for group in ("data", "zoo")
     for name in app[group]
@@ -46,7 +46,9 @@ def test_help_fits_a_screen(screen, command):
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_option_shows_its_default_or_that_it_is_required(command):
     marked = (
-        {"SOURCES", "MODEL", "--layers", "--data", "--fresh"} if command[0] in ("run", "rotate", "compare") else set()
+        {"SOURCES", "MODEL", "--layers", "--data", "--fresh"}
+        if command[0] in ("run", "rotate", "compare", "track")
+        else set()
     ) | {"CONCEPTS"}  # all of them by default
     for argument in find(command).assemble_argument_collection():
         if argument.show and not argument.children:

@@ -160,7 +160,7 @@ def test_words_are_understood_and_unknown_ones_name_the_nearest(small):
     assert [concept.name for concept in found] == ["car", "street-s", "person"]
     assert found.remarks == ("'Cars' is understood as car", "'people' is understood as person")
     assert str(found).startswith("'Cars' is understood as car\n'people' is understood as person\ncar (object;")
-    with pytest.raises(SettingsError, match=r"made-up labels no 'whel': did you mean wheel\?"):
+    with pytest.raises(SettingsError, match=r"the probe set made-up labels no 'whel': did you mean wheel\?"):
         small.find("whel")
     with pytest.raises(SettingsError, match="it has 6 concepts, which netdissect units RUN lists"):
         small.find("xylophone")

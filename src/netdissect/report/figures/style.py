@@ -80,6 +80,13 @@ def save_figure(drawn: Any, path: Path) -> None:
         atomic.write_bytes(path.with_suffix(suffix), out.getvalue())
 
 
+def scale_steps(axes: Any, steps: Iterable[float]) -> None:
+    """Set the horizontal axis to a logarithmic one that includes 0 for training steps over more than two orders of magnitude."""
+    positive = sorted(step for step in steps if step > 0)
+    if positive and positive[-1] / positive[0] > 100:
+        axes.set_xscale("symlog", linthresh=positive[0])
+
+
 def shorten_name(name: str) -> str:
     """Return a name on one line, shortened to 40 letters.
 

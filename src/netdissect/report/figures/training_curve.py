@@ -27,8 +27,7 @@ def draw_training_curve(entries: Sequence[DetectorCounts], path: Path, axis: str
     layers = list(dict.fromkeys(entry.layer for entry in entries))
     categories = sort_categories(kind for entry in entries for kind in entry.unique)
     fills = style.get_fill_colors(categories)
-    steps = sorted({entry.step or 0.0 for entry in entries})
-    positive = [step for step in steps if step > 0]
+    steps = {entry.step or 0.0 for entry in entries}
     with style.open_figure(0.9 + 2.9 * len(layers), 2.6, (1.0,) * len(layers)) as (figure, panels):
         for axes, layer in zip(panels, layers, strict=True):
             rows = sorted((entry for entry in entries if entry.layer == layer), key=lambda entry: entry.step or 0.0)
@@ -41,8 +40,7 @@ def draw_training_curve(entries: Sequence[DetectorCounts], path: Path, axis: str
             for category in categories:
                 y = [entry.unique.get(category, 0) for entry in rows]
                 axes.plot(x, y, "o-", color=fills[category], lw=1.1, ms=2.5, label=category)
-            if positive and positive[-1] / positive[0] > 100:
-                axes.set_xscale("symlog", linthresh=positive[0])
+            style.scale_steps(axes, steps)
             axes.set_ylim(bottom=0)
             axes.set_title(style.shorten_name(layer))
             axes.set_xlabel(axis)
