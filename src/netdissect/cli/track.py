@@ -14,7 +14,7 @@ def track(
     out: Path = Path("track.svg"),
     definition: Literal["label", "category"] = "label",
     threshold: float = 0.04,
-    layers: Annotated[list[str] | None, SEVERAL, describe_default("those of the first run")] = None,
+    layers: Annotated[list[str] | None, SEVERAL, describe_default("all")] = None,
     steps: Annotated[list[float] | None, SEVERAL, describe_default("read from the names")] = None,
 ) -> None:
     """Follow the units of one network over its checkpoints: unique detectors, and units whose label changes.

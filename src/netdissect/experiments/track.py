@@ -55,7 +55,7 @@ class TrackedRuns:
     Attributes:
         threshold: score from which a unit counts as a detector.
         definition: how unique detectors are counted.
-        layers: names of the layers; empty for those of the first run.
+        layers: names of the layers that are followed; empty for all, which every run must have then.
         axis: title of the curve's horizontal axis.
         remarks: sentences that a reader should know.
         checkpoints: the checkpoints, in the order in which they were appended.
@@ -92,12 +92,12 @@ class TrackedRuns:
             )
         if any(point.name == name for point in self.checkpoints):
             raise SettingsError(f"two runs have the name {name}: give each its own, as NAME=PATH")
-        self.layers = self.layers or tuple(result.layers)
+        layers = self.layers or tuple(result.layers)
         checkpoint = TrackedCheckpoint(
             name, step, f"{describe_run(result)} ({result.probe_set.fingerprint})",
             {entry.layer: replace(entry, name=name, network=name, step=step, table=None)
-             for entry in count_layers(name, result, self.threshold, self.definition, self.layers)},
-            {layer.name: record_labels(name, layer) for layer in result.layers.values() if layer.name in self.layers},
+             for entry in count_layers(name, result, self.threshold, self.definition, layers)},
+            {layer.name: record_labels(name, layer) for layer in result.layers.values() if layer.name in layers},
             source,
         )  # fmt: skip
         self._require_fit(checkpoint, tuple(result.layers))
@@ -105,11 +105,13 @@ class TrackedRuns:
 
     def _require_fit(self, checkpoint: TrackedCheckpoint, layers: Sequence[str]) -> None:
         """Raise SettingsError if a checkpoint has other layers, units or concepts than the first."""
-        missing = next((layer for layer in self.layers if layer not in checkpoint.counts), None)
-        if missing is not None:
+        wanted = self.layers or (tuple(self.checkpoints[0].counts) if self.checkpoints else layers)
+        differing = [layer for layer in wanted if layer not in layers]
+        differing += [layer for layer in layers if layer not in wanted and not self.layers]
+        if differing:
             raise SettingsError(
-                f"{checkpoint.name} has no layer {missing!r} (it has {', '.join(layers)}): track follows the same layers through all "
-                "runs; --layers names those that all have"
+                f"{checkpoint.name} has the layers {', '.join(layers)}, and {', '.join(wanted)} are followed: track follows the same "
+                "layers through all runs; --layers names those that all have"
             )
         if not self.checkpoints:
             return
@@ -119,7 +121,7 @@ class TrackedRuns:
                 f"{checkpoint.name} is a dissection over {checkpoint.basis} and {first.name} one over {first.basis}: track "
                 "takes runs over one probe set with the same settings"
             )
-        for layer in self.layers:
+        for layer in wanted:
             units = [len(run.labels[layer].column) for run in (first, checkpoint)]
             if units[0] != units[1]:
                 raise SettingsError(
@@ -127,16 +129,19 @@ class TrackedRuns:
                     "checkpoints of one network"
                 )
 
+    def _list_layers(self) -> Sequence[str]:
+        return self.layers or tuple(self.checkpoints[0].counts if self.checkpoints else ())
+
     @property
     def entries(self) -> list[DetectorCounts]:
         """The detectors of every layer and checkpoint, layer by layer."""
-        return [checkpoint.counts[layer] for layer in self.layers for checkpoint in self.checkpoints]
+        return [checkpoint.counts[layer] for layer in self._list_layers() for checkpoint in self.checkpoints]
 
     def find_changes(self) -> list[LabelChanges]:
         """Return the label changes from every checkpoint to the next, layer by layer."""
         return [
             find_label_changes(before.labels[layer], after.labels[layer])
-            for layer in self.layers
+            for layer in self._list_layers()
             for before, after in pairwise(self.checkpoints)
         ]
 
@@ -174,7 +179,7 @@ def track(
             Without any, an empty track is returned, which a training loop fills with `TrackedRuns.append`.
         threshold: score from which a unit counts as a detector.
         definition: definition of unique detectors, ``"label"`` or ``"category"``.
-        layers: only these layers; empty for those of the first run.
+        layers: only these layers; empty for all, which every run must have then.
         steps: training step of each run; by default taken from names such as ``epoch_20``, or from names that differ in a number.
 
     Returns:

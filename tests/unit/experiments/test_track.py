@@ -137,7 +137,8 @@ def change(run, **parts):
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        (lambda: made_up_runs.make_run((24,), trusted=True)[0], "other has no layer 'block2/conv' (it has block1/conv): track follows the same"),
+        (lambda: made_up_runs.make_run((24,), trusted=True)[0], "other has the layers block1/conv, and block1/conv, block2/conv are followed: track follows the same"),
+        (lambda: made_up_runs.make_run((24, 40, 8), trusted=True)[0], "other has the layers block1/conv, block2/conv, block3/conv, and block1/conv, block2/conv are followed"),
         (lambda: made_up_runs.make_run((24, 30), trusted=True)[0], "layer block2/conv has 40 units in epoch_9 and 30 in other: track takes checkpoints of one network"),
         (lambda: change(make(1), probe_set=replace(make(1).probe_set, images=7)), "other is a dissection over 7 images of made-up"),
         (lambda: change(make(1), settings=replace(make(1).settings, quantile=0.01)), "quantile 0.01"),
@@ -150,6 +151,19 @@ def test_runs_that_differ_are_refused_in_a_sentence(series, other, says):
         tracked.append(other(), name="other", step=10)
     assert says in str(error.value)
     assert len(tracked.checkpoints) == 1
+
+
+def test_layers_that_are_named_are_followed_in_runs_with_others(series):
+    tracked = nd.track([series / "epoch_9"], layers=["block1/conv"])
+    tracked.append(make(1), step=10)
+    tracked.append(made_up_runs.make_run((24, 8, 8), trusted=True)[0], step=11)
+    assert [(entry.layer, entry.step) for entry in tracked.entries] == [
+        ("block1/conv", 9),
+        ("block1/conv", 10),
+        ("block1/conv", 11),
+    ]
+    with pytest.raises(SettingsError, match="track follows the same layers"):
+        nd.track([series / "epoch_9"], layers=["nothing"])
 
 
 def test_other_mistakes_are_one_sentence(series, tmp_path):
