@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.analyses.formulas import explain
     from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
@@ -77,6 +78,7 @@ _MODULES = {
     "control": "netdissect.experiments.control_runs",
     "dissect": "netdissect.api",
     "dissect_series": "netdissect.experiments.checkpoint_series",
+    "explain": "netdissect.analyses.formulas",
     "generate_probe_set": "netdissect.experiments.generate",
     "importers": "netdissect.probe_sets.importers",
     "keep_freed_memory": "netdissect.runtime.allocator",
@@ -102,7 +104,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "add_reference", "build_broden", "compare", "control", "dissect", "dissect_series", "generate_probe_set", "importers",
+    "add_reference", "build_broden", "compare", "control", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate", "track",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from tests.errors import (  # noqa: F401 - they fill the list
     of_annotations,
     of_clusters,
     of_downloads,
+    of_formulas,
     of_imports,
     of_networks,
     of_prepared_files,

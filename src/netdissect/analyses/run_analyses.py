@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from torch import nn
+
+    from netdissect.networks.network import Network
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.concept_words import VocabularyNotes
     from netdissect.results.run_result import Result
 
@@ -27,3 +32,31 @@ class RunAnalyses:
         from netdissect.analyses.concept_notes import collect_notes
 
         return collect_notes(run)
+
+    def explain(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        data: str | Path | ConceptSource | None,
+        *,
+        layers: Sequence[str] | str | None,
+        units: Sequence[int] | None,
+        length: int,
+        shifts: int,
+        workers: int | None,
+        progress: Progress | bool | None,
+    ) -> Result:
+        """Return the run with the best formula of every unit."""
+        from netdissect.analyses.formulas import explain
+
+        return explain(
+            run,
+            network,
+            data,
+            layers=layers,
+            units=units,
+            length=length,
+            shifts=shifts,
+            workers=workers,
+            progress=progress,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ def _spread_rows(tally: SignatureTally, layer: str, units: int) -> Iterator[NDAr
     counts = tally.masks[layer]
     end = np.searchsorted(counts.table, 0, "right")
     cuts = np.searchsorted(counts.unit[:end], np.arange(units + 1))
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in itertools.pairwise(cuts):
         pixels = np.zeros(len(tally.signatures), np.int64)
         pixels[counts.signature[first:last]] = counts.pixels[first:last]
         yield pixels

@@ -23,6 +23,7 @@ from netdissect.cli.console import LogPrinter, print_error
 from netdissect.cli.control import control
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
+from netdissect.cli.explain import explain
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.layers import layers
 from netdissect.cli.option_groups import OPTIONS
@@ -78,6 +79,7 @@ app.command(report)
 app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")
 app.command(units, usage="Usage: netdissect units RUN [CONCEPT …] [OPTIONS]")
 app.command(track, usage="Usage: netdissect track RUN … [OPTIONS]")
+app.command(explain, usage="Usage: netdissect explain RUN [MODEL] [OPTIONS]")
 app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)

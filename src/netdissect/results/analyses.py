@@ -9,8 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from torch import nn
+
+    from netdissect.networks.network import Network
+    from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.concept_words import VocabularyNotes
     from netdissect.results.run_result import Result
 
@@ -25,4 +30,20 @@ class Analyses(Protocol):
 
     def read_notes(self, run: Result) -> VocabularyNotes:
         """Return what the run's probe set says of its concepts besides their names."""
+        ...
+
+    def explain(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        data: str | Path | ConceptSource | None,
+        *,
+        layers: Sequence[str] | str | None,
+        units: Sequence[int] | None,
+        length: int,
+        shifts: int,
+        workers: int | None,
+        progress: Progress | bool | None,
+    ) -> Result:
+        """Return the run with the best formula of every unit (`Result.explain`)."""
         ...

@@ -15,6 +15,7 @@ from netdissect.layers import check_file_stems, make_file_stem
 from netdissect.results import classic
 from netdissect.results import record as record_of
 from netdissect.results.ablation_files import ABLATION_SUFFIXES, restore_ablation_table, write_ablation
+from netdissect.results.formula_files import FORMULA_SUFFIXES, restore_formula_table, write_formulas
 from netdissect.results.range_files import RANGE_SUFFIXES, restore_range_table, write_ranges
 from netdissect.results.table_files import (
     ARRAYS_SUFFIX,
@@ -60,6 +61,7 @@ def save_run(result: Result, folder: Path) -> None:
             written.append(f"{stem}{MAXIMA_SUFFIX}")
         written += write_trust(folder, layer)
         written += write_ranges(folder, layer)
+        written += write_formulas(folder, layer)
         written += write_ablation(folder, layer)
     record = record_of.run_to_json(result) | {"checksums": {name: compute_checksum(folder / name) for name in written}}
     atomic.write_text(folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -73,6 +75,7 @@ def restore_tables(result: Result, folder: Path) -> None:
             classic.write_result_csv(path, layer.units, layer.vocabulary.categories)
         restore_trust_tables(folder, layer)
         restore_range_table(folder, layer)
+        restore_formula_table(folder, layer)
         restore_ablation_table(folder, layer)
 
 
@@ -134,6 +137,7 @@ def list_table_files(folder: Path) -> dict[str, None]:
         MAXIMA_SUFFIX,
         *TRUST_SUFFIXES,
         *RANGE_SUFFIXES,
+        *FORMULA_SUFFIXES,
         *ABLATION_SUFFIXES,
     )
     return dict.fromkeys(f"{stem}{ending}" for stem in stems for ending in endings)

@@ -14,10 +14,13 @@ from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torch import nn
 
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
+    from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.analyses import Analyses
     from netdissect.results.controls import ControlRun
@@ -224,6 +227,35 @@ class Result:
         ours = find_owner(folder, RUN_FOLDER) == "ours"
         with lock_run_folder(folder) if ours else contextlib.nullcontext():
             return self._require_presenter().write_model_card(self, folder)
+
+    def explain(
+        self,
+        network: nn.Module | str | Network | None = None,
+        data: str | Path | ConceptSource | None = None,
+        *,
+        layers: Sequence[str] | str | None = None,
+        units: Sequence[int] | None = None,
+        length: int = 3,
+        shifts: int = 5,
+        workers: int | None = None,
+        progress: Progress | bool | None = None,
+    ) -> Result:
+        """Find every unit's best formula of concepts (docs/formulas.md); the arguments are those of `netdissect.explain`.
+
+        Returns:
+            the run with ``result[layer].formulas``; `save` writes it into the run's folder.
+        """
+        return self._require_analyses().explain(
+            self,
+            network,
+            data,
+            layers=layers,
+            units=units,
+            length=length,
+            shifts=shifts,
+            workers=workers,
+            progress=progress,
+        )
 
     def read_image_file(self, row: int) -> bytes | None:
         """Return an exemplar's image file by its row in ``index.csv``; None if it is not available."""
