@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netdissect.analyses.formulas import explain
+    from netdissect.analyses.best_formulas import explain
     from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
@@ -78,7 +78,7 @@ _MODULES = {
     "control": "netdissect.experiments.control_runs",
     "dissect": "netdissect.api",
     "dissect_series": "netdissect.experiments.checkpoint_series",
-    "explain": "netdissect.analyses.formulas",
+    "explain": "netdissect.analyses.best_formulas",
     "generate_probe_set": "netdissect.experiments.generate",
     "importers": "netdissect.probe_sets.importers",
     "keep_freed_memory": "netdissect.runtime.allocator",

@@ -47,7 +47,7 @@ class RunAnalyses:
         progress: Progress | bool | None,
     ) -> Result:
         """Return the run with the best formula of every unit."""
-        from netdissect.analyses.formulas import explain
+        from netdissect.analyses.best_formulas import explain
 
         return explain(
             run,

@@ -47,14 +47,14 @@ def explain(
         workers: Worker processes that scan and count.
         quiet: Show no progress.
     """
-    from netdissect.analyses import formulas
+    from netdissect.analyses import best_formulas
     from netdissect.model_loading import load_network
     from netdissect.results.formula_findings import describe_formulas
 
     network = None if model is None else load_network(model, **asdict(loading))
     names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
     with ProgressBars(quiet=quiet) as bars:
-        result = formulas.explain(
+        result = best_formulas.explain(
             run, network, data, layers=names, units=units, length=length, shifts=shifts, workers=workers, progress=bars
         )
     for layer in result.layers.values() if names is None else [result[name] for name in names]:
