@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: Below this share of the best IoU in floating point, another is certainly lower.
+_NEAR = 1 - 1e-9
+
+
 @cached_njit()
 def add_pairs(
     start: NDArray[np.int64],
-    columns: NDArray[np.int64],
+    columns: NDArray[np.integer],
+    place: NDArray[np.int64],
     signatures: NDArray[np.int64],
     weights: NDArray[np.number],
     table: NDArray[np.number],
@@ -27,16 +32,81 @@ def add_pairs(
 
     Args:
         start: place of every signature's first column, shape (S + 1,).
-        columns: concepts of all signatures.
+        columns: columns of all signatures.
+        place: place of every column in the table, shape (C,); -1 for those that are left out.
         signatures: the signatures to add, shape (m,).
         weights: their weights, shape (m,).
         table: filled, shape (n, n); symmetric, with the sums of single concepts on the diagonal.
     """
     for at in range(signatures.size):
-        first, end = start[signatures[at]], start[signatures[at] + 1]
+        first, end, weight = start[signatures[at]], start[signatures[at] + 1], weights[at]
         for i in range(first, end):
-            for j in range(first, end):
-                table[columns[i], columns[j]] += weights[at]
+            a = place[columns[i]]
+            if a >= 0:
+                for j in range(first, end):
+                    b = place[columns[j]]
+                    if b >= 0:
+                        table[a, b] += weight
+
+
+@cached_njit()
+def add_singles(
+    start: NDArray[np.int64],
+    columns: NDArray[np.integer],
+    place: NDArray[np.int64],
+    signatures: NDArray[np.int64],
+    weights: NDArray[np.number],
+    sums: NDArray[np.number],
+) -> None:
+    """Add the weight of every signature to each of its concepts, as `add_pairs` does to pairs; `sums` has shape (n,)."""
+    for at in range(signatures.size):
+        for i in range(start[signatures[at]], start[signatures[at] + 1]):
+            if place[columns[i]] >= 0:
+                sums[place[columns[i]]] += weights[at]
+
+
+@cached_njit()
+def add_extensions(
+    start: NDArray[np.int64],
+    columns: NDArray[np.integer],
+    presence: NDArray[np.int64],
+    pixels: NDArray[np.int64],
+    mask: NDArray[np.int64],
+    truth: NDArray[np.bool_],
+    named: int,
+    of_concept: NDArray[np.int64],
+    of_category: NDArray[np.int64],
+) -> None:
+    """Count what a formula and every further concept have in common, on the images that have the categories of both.
+
+    Args:
+        start: place of every signature's first column, shape (S + 1,).
+        columns: columns of all signatures.
+        presence: categories that the signature's images have, as bits, shape (S,).
+        pixels: label pixels of every signature, shape (S,).
+        mask: pixels of the unit's masks of every signature, shape (S,).
+        truth: which signatures satisfy the formula, shape (S,).
+        named: the formula's categories, as bits.
+        of_concept: zeros, shape (4, C), filled with the concept's pixels in the masks and in all, and the same where the formula
+            is true.
+        of_category: zeros, shape (3, K), filled for a further concept of category k with the pixels of the masks, and with those
+            of masks and of all where the formula is true.
+    """
+    for row in range(presence.size):
+        if presence[row] & named == named:
+            for k in range(of_category.shape[1]):
+                if presence[row] >> k & 1:
+                    of_category[0, k] += mask[row]
+                    if truth[row]:
+                        of_category[1, k] += mask[row]
+                        of_category[2, k] += pixels[row]
+            for at in range(start[row], start[row + 1]):
+                column = columns[at]
+                of_concept[0, column] += mask[row]
+                of_concept[1, column] += pixels[row]
+                if truth[row]:
+                    of_concept[2, column] += mask[row]
+                    of_concept[3, column] += pixels[row]
 
 
 @cached_njit()
@@ -61,7 +131,7 @@ def offer(
 
     Of equal formulas the shortest comes first, then that of the lowest columns, then that of the first form.
     """
-    if both <= 0:
+    if both <= 0 or float(both) * best[1] < float(best[0]) * union * _NEAR:
         return False
     if not is_greater(both, union, best[0], best[1]):
         if is_greater(best[0], best[1], both, union):
@@ -83,6 +153,7 @@ def search_singles(
     primary: NDArray[np.int64],
     group_of: NDArray[np.int64],
     group: int,
+    own: NDArray[np.float64],
     best: NDArray[np.int64],
 ) -> None:
     """Offer all single concepts of one group of images.
@@ -95,11 +166,13 @@ def search_singles(
         primary: category of every column, shape (C,).
         group_of: the group of three concepts' categories, shape (K, K, K).
         group: number of the group.
+        own: filled with the IoU of every single concept, shape (C,).
         best: the best formula so far, shape (7,), replaced.
     """
     for a in range(concepts.size):
         k = primary[concepts[a]]
         if group_of[k, k, k] == group:
+            own[concepts[a]] = X[a, a] / max(1, M + Y[a, a] - X[a, a])
             offer(X[a, a], M + Y[a, a] - X[a, a], 1, concepts[a], -1, -1, 0, best)
 
 

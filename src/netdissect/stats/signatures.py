@@ -8,7 +8,7 @@ every category that the formula names.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,21 +42,19 @@ class Signatures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryGroup:
-    """Sets of categories that the same images have, with the n concepts of these categories, numbered by column.
+    """Sets of categories that the same images have, with the n concepts of these categories.
 
     Attributes:
-        includes: which signatures are of images that have the categories, bool, shape (S,).
+        pixels: label pixels of every signature, 0 for those of images that lack one of the categories, int64, shape (S,).
         concepts: columns of the concepts, rising, int64, shape (n,).
-        start: as in `Signatures`; signatures that are not included are empty.
-        columns: the places in `concepts` of the concepts of all signatures, int64.
-        pixels: label pixels that have both of two concepts, int64, shape (n, n).
+        place: place of every column in `concepts`, -1 for others, int64, shape (C,).
+        pairs: label pixels that have both of two concepts, int64, shape (n, n).
     """
 
-    includes: NDArray[np.bool_]
-    concepts: NDArray[np.int64]
-    start: NDArray[np.int64]
-    columns: NDArray[np.int64]
     pixels: NDArray[np.int64]
+    concepts: NDArray[np.int64]
+    place: NDArray[np.int64]
+    pairs: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +63,16 @@ class PreparedSignatures:
 
     Attributes:
         signatures: the signatures.
+        first: place of every column's first signature in `of_column`, and the end of the last, int64, shape (C + 1,).
+        of_column: signatures of all columns, rising for each, int64.
         groups: the different sets of images that have the categories of a formula of at most three concepts.
         group_of: the group of three concepts' categories, in any order and with repetitions, int64, shape (K, K, K); -1 where
             no image has them all.
     """
 
     signatures: Signatures
+    first: NDArray[np.int64]
+    of_column: NDArray[np.int64]
     groups: tuple[CategoryGroup, ...]
     group_of: NDArray[np.int64]
 
@@ -82,21 +84,22 @@ def prepare_signatures(signatures: Signatures) -> PreparedSignatures:
         signatures: the signatures; their order does not matter.
     """
     categories = np.unique(signatures.primary).tolist()
-    sets = [chosen for size in range(1, EXACT_LENGTH + 1) for chosen in combinations(categories, size)]
     group_of = np.full((max(categories, default=-1) + 1,) * 3, -1, np.int64)
-    numbers: dict[bytes, int] = {}
-    members: list[tuple[NDArray[np.bool_], set[int]]] = []
-    for chosen in sets:
-        includes = find_images_with(signatures, chosen)
-        if not signatures.pixels[includes].any():
-            continue
-        number = numbers.setdefault(includes.tobytes(), len(numbers))
-        if number == len(members):
-            members.append((includes, set()))
-        members[number][1].update(chosen)
-        _write_set(group_of, chosen, number)
-    groups = tuple(_make_group(signatures, includes, sorted(named)) for includes, named in members)
-    return PreparedSignatures(signatures, groups, group_of)
+    found: dict[bytes, tuple[int, NDArray[np.bool_], set[int]]] = {}
+    for size in range(1, EXACT_LENGTH + 1):
+        for chosen in combinations(categories, size):
+            includes = find_images_with(signatures, chosen)
+            if signatures.pixels[includes].any():
+                number, _, named = found.setdefault(includes.tobytes(), (len(found), includes, set()))
+                named.update(chosen)
+                for three in product(chosen, repeat=EXACT_LENGTH):
+                    if set(three) == set(chosen):
+                        group_of[three] = number
+    groups = tuple(_make_group(signatures, includes, sorted(named)) for _, includes, named in found.values())
+    first = np.concatenate([[0], np.cumsum(np.bincount(signatures.columns, minlength=signatures.primary.size))])
+    rows = np.repeat(np.arange(signatures.pixels.size), np.diff(signatures.start))
+    of_column = rows[np.argsort(signatures.columns, kind="stable")]
+    return PreparedSignatures(signatures, first.astype(np.int64), of_column, groups, group_of)
 
 
 def find_images_with(signatures: Signatures, categories: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -106,29 +109,13 @@ def find_images_with(signatures: Signatures, categories: tuple[int, ...]) -> NDA
     return includes
 
 
-def _write_set(group_of: NDArray[np.int64], chosen: tuple[int, ...], number: int) -> None:
-    """Write a group's number wherever three categories are exactly the chosen ones."""
-    grid = np.ix_(chosen, chosen, chosen)
-    part = group_of[grid]
-    places = np.indices(part.shape)
-    named = np.zeros(part.shape, np.int64)
-    for axis in places:
-        named |= 1 << axis
-    part[named == (1 << len(chosen)) - 1] = number
-    group_of[grid] = part
-
-
 def _make_group(signatures: Signatures, includes: NDArray[np.bool_], categories: list[int]) -> CategoryGroup:
     from netdissect.stats.formula_kernel import add_pairs  # imports numba
 
     of_category = np.isin(signatures.primary, categories)
     concepts = np.flatnonzero(of_category)
-    place = np.cumsum(of_category) - 1
-    sizes = np.diff(signatures.start)
-    taken = of_category[signatures.columns] & np.repeat(includes, sizes)
-    before = np.concatenate([[0], np.cumsum(taken)])
-    start = before[signatures.start].astype(np.int64)
-    columns = place[signatures.columns[taken]].astype(np.int64)
-    pixels = np.zeros((concepts.size, concepts.size), np.int64)
-    add_pairs(start, columns, np.flatnonzero(includes), signatures.pixels[includes], pixels)
-    return CategoryGroup(includes, concepts.astype(np.int64), start, columns, pixels)
+    place = np.where(of_category, np.cumsum(of_category) - 1, -1)
+    rows = np.flatnonzero(includes)
+    pairs = np.zeros((concepts.size, concepts.size), np.int64)
+    add_pairs(signatures.start, signatures.columns, place, rows, signatures.pixels[rows], pairs)
+    return CategoryGroup(np.where(includes, signatures.pixels, 0), concepts, place, pairs)
