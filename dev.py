@@ -143,7 +143,7 @@ def errors(_: list[str]) -> None:
 def lowest(arguments: list[str]) -> None:
     """Run the tests of LOWEST with the versions of constraints-lowest.txt; warnings of old libraries are no errors."""
     extras, tools = (
-        "torchvision,timm,hf,onnx,ray,pandas",
+        "torchvision,timm,hf,onnx,ray,pandas,sklearn",
         ("pytest", "pytest-xdist", "hypothesis", "onnxscript", "onnx-ir", "jsonschema"),
     )
     install(ROOT / ".venv-lowest", ROOT / "constraints-lowest.txt", extras, *tools)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netdissect.analyses.best_formulas import explain
+    from netdissect.analyses.discriminate import discriminate
     from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
@@ -76,6 +77,7 @@ _MODULES = {
     "build_broden": "netdissect.probe_sets.compile.build_broden",
     "compare": "netdissect.experiments.compare_runs",
     "control": "netdissect.experiments.control_runs",
+    "discriminate": "netdissect.analyses.discriminate",
     "dissect": "netdissect.api",
     "dissect_series": "netdissect.experiments.checkpoint_series",
     "explain": "netdissect.analyses.best_formulas",
@@ -104,7 +106,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "add_reference", "build_broden", "compare", "control", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
+    "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate", "track",
 ]  # fmt: skip

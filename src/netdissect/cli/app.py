@@ -23,6 +23,7 @@ from netdissect.cli.console import LogPrinter, print_error
 from netdissect.cli.control import control
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
+from netdissect.cli.discriminate import discriminate
 from netdissect.cli.explain import explain
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.layers import layers
@@ -80,6 +81,7 @@ app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")
 app.command(units, usage="Usage: netdissect units RUN [CONCEPT …] [OPTIONS]")
 app.command(track, usage="Usage: netdissect track RUN … [OPTIONS]")
 app.command(explain, usage="Usage: netdissect explain RUN [MODEL] [OPTIONS]")
+app.command(discriminate, usage="Usage: netdissect discriminate RUN [MODEL] [OPTIONS]")
 app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)
