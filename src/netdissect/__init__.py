@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdissect.analyses.best_formulas import explain
     from netdissect.analyses.discriminate import discriminate
+    from netdissect.analyses.look import LookResult, look
     from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
@@ -60,6 +61,7 @@ _MODULES = {
     "ImageLabeler": "netdissect.experiments.generate",
     "Labels": "netdissect.concepts",
     "Layer": "netdissect.layers",
+    "LookResult": "netdissect.analyses.look",
     "NetdissectError": "netdissect.errors",
     "Network": "netdissect.networks.network",
     "PanelContent": "netdissect.report.panels",
@@ -89,6 +91,7 @@ _MODULES = {
     "load_network": "netdissect.model_loading",
     "load_open_vocabulary": "netdissect.networks.labelers.open_vocabulary",
     "load_segmenter": "netdissect.networks.labelers.segmenters",
+    "look": "netdissect.analyses.look",
     "make_probe_set": "netdissect.probe_sets.importers.import_options",
     "prepare_probe_set": "netdissect.probe_sets.prepared.prepare",
     "register_model_kind": "netdissect.networks.plugins",
@@ -104,11 +107,11 @@ PROVISIONAL = frozenset({
 })  # fmt: skip
 
 __all__ = [
-    "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "NetdissectError", "Network", "PanelContent", "Preprocess",
+    "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "LookResult", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
     "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
-    "load_open_vocabulary", "load_segmenter", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate", "track",
+    "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate", "track",
 ]  # fmt: skip
 
 

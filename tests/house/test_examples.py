@@ -61,6 +61,7 @@ def example_names(tmp_path, monkeypatch):
         for folder, array in (("photos", rng.integers(0, 256, (32, 32, 3))), ("masks", rng.integers(0, 3, (32, 32)))):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(array.astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
+    Image.fromarray(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8)).save(tmp_path / "street.jpg")
     # calls that need a download or Broden's sources only have their arguments checked
     build = inspect.signature(nd.build_broden)
     monkeypatch.setattr(nd, "build_broden", build.bind, raising=False)

@@ -27,6 +27,7 @@ from netdissect.cli.discriminate import discriminate
 from netdissect.cli.explain import explain
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.layers import layers
+from netdissect.cli.look import look
 from netdissect.cli.option_groups import OPTIONS
 from netdissect.cli.report import report
 from netdissect.cli.rotate import rotate
@@ -77,6 +78,7 @@ app.command(series, usage="Usage: netdissect series MODEL --weights FILE … --l
 app.command(control, usage="Usage: netdissect control MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(layers)
 app.command(report)
+app.command(look, usage="Usage: netdissect look RUN [MODEL] IMAGE … [OPTIONS]")
 app.command(compare, usage="Usage: netdissect compare SOURCE … [OPTIONS]")
 app.command(units, usage="Usage: netdissect units RUN [CONCEPT …] [OPTIONS]")
 app.command(track, usage="Usage: netdissect track RUN … [OPTIONS]")

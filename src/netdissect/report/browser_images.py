@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from netdissect.io import images
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Longer side of a converted image in pixels, at most.
 MAX_SIDE = 640
@@ -34,4 +39,19 @@ def convert_for_browser(data: bytes) -> bytes:
         pixels = images.convert_to_rgb(image, "of the report")
     out = io.BytesIO()
     Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS).save(out, format="JPEG", quality=_QUALITY)
+    return out.getvalue()
+
+
+def shrink_image(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image, RGB, uint8, shape (H, W, 3), scaled so that its longer side has at most `MAX_SIDE` pixels."""
+    height, width = pixels.shape[:2]
+    factor = min(1.0, MAX_SIDE / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)) if factor < 1 else pixels
+
+
+def encode_for_browser(pixels: NDArray[np.uint8]) -> bytes:
+    """Return an image, RGB, uint8, shape (H, W, 3), as the bytes of a JPEG file."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="JPEG", quality=_QUALITY)
     return out.getvalue()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from netdissect.analyses.given_images import GivenImage
+    from netdissect.analyses.look import LookResult
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.concept_words import VocabularyNotes
@@ -46,4 +48,21 @@ class Analyses(Protocol):
         progress: Progress | bool | None,
     ) -> Result:
         """Return the run with the best formula of every unit (`Result.explain`)."""
+        ...
+
+    def look(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        images: GivenImage | Sequence[GivenImage] | None,
+        *,
+        rows: Sequence[int | str] | None,
+        layers: str | Sequence[str] | None,
+        data: str | Path | ConceptSource | None,
+        threshold: float | None,
+        out: str | Path | None,
+        device: str,
+        progress: Progress | bool | None,
+    ) -> LookResult:
+        """Find which labeled units fire in images, and where (`netdissect.look`)."""
         ...

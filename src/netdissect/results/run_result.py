@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from netdissect.analyses.given_images import GivenImage
+    from netdissect.analyses.look import LookResult
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
     from netdissect.networks.network import Network
@@ -264,6 +266,25 @@ class Result:
     def open_probe_set(self) -> ConceptSource | None:
         """Return the probe set; None if it is not available. The first call opens the probe set of a loaded run."""
         return self.presenter.open_probe_set() if self.presenter is not None else None
+
+    def look(
+        self,
+        network: nn.Module | str | Network | None = None,
+        images: GivenImage | Sequence[GivenImage] | None = None,
+        *,
+        rows: Sequence[int | str] | None = None,
+        layers: str | Sequence[str] | None = None,
+        data: str | Path | ConceptSource | None = None,
+        threshold: float | None = None,
+        out: str | Path | None = None,
+        device: str = "auto",
+        progress: Progress | bool | None = None,
+    ) -> LookResult:
+        """Find which labeled units fire in images, and where; arguments and errors are those of `netdissect.look`."""
+        return self._require_analyses().look(
+            self, network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
+            progress=progress,
+        )  # fmt: skip
 
     def _require_presenter(self) -> Presenter:
         if self.presenter is None:

@@ -44,13 +44,24 @@
     const work = getBuffer(width, height);
     const each = layer.grid[0] * layer.grid[1];
     nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.makeAxes(layer, height, width, false), layer.grid[1], work.values);
-    if (style === "heat") paintHeat(work, values);
-    else paintEdge(work, style === "outline" ? makeOutline(width < 200 ? 0.62 : 1) : makeCutOut());
-    context.putImageData(work.image, left, 0);
+    paintBuffer(context, work, values[0], left, style);
   };
 
-  function paintHeat({ values, pixels }, table) {
-    const lowest = -table[0] || 1;
+  // Paints values of every pixel, positive inside a mask, Float32Array(height * width); `lowest` is the least of all codes.
+  nd.paintValues = (context, values, lowest, width, height, style) => {
+    const work = getBuffer(width, height);
+    work.values.set(values);
+    paintBuffer(context, work, lowest, 0, style);
+  };
+
+  function paintBuffer(context, work, lowest, left, style) {
+    if (style === "heat") paintHeat(work, lowest);
+    else paintEdge(work, style === "outline" ? makeOutline(work.width < 200 ? 0.62 : 1) : makeCutOut());
+    context.putImageData(work.image, left, 0);
+  }
+
+  function paintHeat({ values, pixels }, least) {
+    const lowest = -least || 1;
     for (let i = 0; i < values.length; i++) {
       const value = values[i];
       const share = value > 0 ? 0.5 + 0.5 * value : Math.max(0, 0.5 + (0.5 * value) / lowest);

@@ -1,0 +1,245 @@
+"""Look at images through a finished run: which labeled units fire in them, and where (docs/look.md)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netdissect.analyses.finished_run import load_finished
+from netdissect.analyses.given_images import collect_images
+from netdissect.analyses.image_activations import read_with_network
+from netdissect.analyses.probe_image_rows import find_rows, list_image_names, read_stored
+from netdissect.analyses.run_network import open_run_network
+from netdissect.analyses.run_probe_set import open_run_probe_set
+from netdissect.bounds import describe_type, require_between
+from netdissect.errors import SettingsError
+from netdissect.io.images import ENDINGS
+from netdissect.optional_libraries import import_optional
+from netdissect.progress import show_progress
+from netdissect.report.image_look import find_labeled
+from netdissect.report.look_files import write_look
+from netdissect.results.run_result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from netdissect.analyses.given_images import GivenImage
+    from netdissect.networks.load_options import LoadOptions
+    from netdissect.networks.network import Network
+    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.report.image_look import FiringUnit, ImageLook
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LookResult:
+    """The labeled units of a run that fire in some images, from `look`.
+
+    Attributes:
+        run: the run, with the layers that were looked at.
+        images: the images.
+        threshold: score from which a unit counts as labeled.
+        note: what a reader should know about where activations are from; may be empty.
+    """
+
+    run: Result
+    images: tuple[ImageLook, ...]
+    threshold: float
+    note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[ImageLook]:
+        return iter(self.images)
+
+    def __getitem__(self, position: int) -> ImageLook:
+        """Return the image at a position."""
+        return self.images[position]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.list_lines())
+
+    @property
+    def rows(self) -> list[tuple[str, FiringUnit]]:
+        """The name of the image and the unit, for every labeled unit that fires."""
+        return [(image.name, unit) for image in self.images for layer in image.layers.values() for unit in layer.units]
+
+    def list_lines(self, most: int = 12) -> list[str]:
+        """Return what fires in the first `most` images in words, and where activations are from."""
+        lines = [line for image in self.images[:most] for line in repr(image).split("\n")]
+        left = len(self.images) - most
+        return [*lines, *([f"and {left} more images"] if left > 0 else []), *([self.note] if self.note else [])]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row for every image and labeled unit that fires in it.
+
+        Raises:
+            MissingExtraError: if pandas is not installed.
+        """
+        pandas = import_optional("pandas", extra="pandas", purpose="for data frames")
+        frame: pd.DataFrame = pandas.DataFrame.from_records(
+            [{"image": name, **asdict(unit)} for name, unit in self.rows]
+        )
+        return frame
+
+    def save(self, folder: str | Path, *, masks: bool = True, progress: Progress | bool | None = None) -> Path:
+        """Write a page, label maps, masks and tables into a folder (docs/look.md).
+
+        Args:
+            folder: a new folder, or one of an earlier look, whose files are replaced.
+            masks: whether the mask of every unit and the sum of masks of every concept are written as files of their own.
+            progress: shows how far the work is.
+
+        Returns:
+            the page, ``index.html``.
+
+        Raises:
+            FolderTakenError: if the folder holds anything but a look.
+        """
+        with show_progress(progress) as shown:
+            return write_look(
+                self.run, self.images, Path(folder), self.threshold, self.note, masks=masks, progress=shown
+            )
+
+
+def look(
+    run: Result | str | Path,
+    network: nn.Module | str | Network | None = None,
+    images: GivenImage | Sequence[GivenImage] | None = None,
+    *,
+    rows: Sequence[int | str] | None = None,
+    layers: str | Sequence[str] | None = None,
+    data: str | Path | ConceptSource | None = None,
+    threshold: float | None = None,
+    out: str | Path | None = None,
+    masks: bool = True,
+    device: str = "auto",
+    loading: LoadOptions | None = None,
+    progress: Progress | bool | None = None,
+) -> LookResult:
+    """Find which labeled units of a run fire in images, and where.
+
+    Args:
+        run: a result, or the folder of a run.
+        network: the network that the run dissected, a module, or MODEL; None only for the bundled network, and for `rows`
+            without a network.
+        images: images of your own: files, folders, arrays of uint8 and shape (H, W, 3), or images that Pillow has opened.
+        rows: images of the run's probe set instead, by row in ``index.csv``, from 0, or by name. Without a network, what the run
+            has kept of them is used: every unit with ``keep``, else the units that have them among their strongest images.
+        layers: layers of the run; None takes all.
+        data: the run's probe set, if it is not where the run was made; only for `rows`.
+        threshold: score from which a unit counts as labeled; None takes the run's.
+        out: folder for a page, label maps and tables; None writes nothing.
+        masks: whether `out` gets the mask of every unit as a file of its own.
+        device: where the network runs.
+        loading: options for MODEL.
+        progress: shows how far the work is.
+
+    Returns:
+        the units of every image.
+
+    Raises:
+        SettingsError: if images and rows are both given or both missing, or the network is not the run's.
+        DataError: or a subclass, if an image does not exist or cannot be decoded, or there is no such row.
+        NetdissectError: other subclasses, as `netdissect.load` and `netdissect.load_network` do.
+
+    Example::
+
+        import netdissect as nd
+
+        run = nd.dissect(model, ["layer4"], "dataset/broden1_224")
+        seen = nd.look(run, model, ["street.jpg"])
+        seen[0]["layer4"].units  # the strongest first
+    """
+    if (images is None) == (rows is None):
+        raise SettingsError(
+            "expected images of your own, or rows of the run's probe set (--rows), and not both: name at least one"
+        )
+    whole = _open_run(run)
+    with show_progress(progress) as shown:
+        chosen = _select_layers(whole, layers)
+        cut = chosen.settings.threshold if threshold is None else threshold
+        require_between("threshold", cut, "lie between 0 and 1, an IoU", 0, 1)
+        labeled = {name: find_labeled(layer, cut) for name, layer in chosen.layers.items()}
+        request = _ImageRequest(network, images, rows, data, device, loading)
+        found, note = request.read(chosen, labeled, whole, shown)
+        result = LookResult(chosen, tuple(found), cut, note)
+        if out is not None:
+            write_look(chosen, result.images, Path(out), cut, note, masks=masks, progress=shown)
+        return result
+
+
+def split_words(words: Sequence[str], *, has_rows: bool) -> tuple[str | None, list[str] | None]:
+    """Return MODEL and the images among the words that follow RUN on the command line; None for what is not there.
+
+    The first word is MODEL, unless it is the path of an image or of a folder.
+
+    Args:
+        words: the words.
+        has_rows: whether rows of the probe set were given, so that no image is expected.
+
+    Raises:
+        SettingsError: if images and rows are both given.
+    """
+    is_image = bool(words) and (Path(words[0]).is_dir() or Path(words[0]).suffix.lower() in ENDINGS)
+    model = None if is_image or not words else words[0]
+    images = list(words if is_image else words[1:])
+    if has_rows and images:
+        raise SettingsError(f"--rows takes images of the probe set: leave out {images[0]}, or leave out --rows")
+    return model, images or None
+
+
+def _open_run(run: Result | str | Path) -> Result:
+    """Return a result, or load it from its folder; nothing is written there."""
+    if isinstance(run, Result):
+        return run
+    given: object = run
+    if not isinstance(given, (str, os.PathLike)):
+        raise SettingsError(f"expected a result or the folder of a run, got {describe_type(given)}")
+    return load_finished(Path(given))
+
+
+def _select_layers(run: Result, layers: str | Sequence[str] | None) -> Result:
+    if layers is None:
+        return run
+    names = [layers] if isinstance(layers, str) else list(layers)
+    return replace(run, layers={run[name].name: run[name] for name in names})
+
+
+@dataclass(frozen=True, eq=False)
+class _ImageRequest:
+    """The images that were asked for, and what runs on them; the arguments of `look`."""
+
+    network: nn.Module | str | Network | None
+    images: GivenImage | Sequence[GivenImage] | None
+    rows: Sequence[int | str] | None
+    data: str | Path | ConceptSource | None
+    device: str
+    loading: LoadOptions | None
+
+    def read(
+        self, run: Result, labeled: Mapping[str, NDArray[np.int64]], whole: Result, progress: Progress
+    ) -> tuple[list[ImageLook], str]:
+        """Return the units that fire in the images, and a note on where activations are from."""
+        if self.images is not None:
+            source: ConceptSource = collect_images(self.images)
+            network = open_run_network(run, self.network, self.loading)
+            every = range(len(source))
+            return read_with_network(run, network, source, every, labeled, self.device, progress), ""
+        rows = self.rows or ()
+        if self.network is None:
+            stored = run.open_probe_set() if self.data is None else open_run_probe_set(run, self.data)
+            return read_stored(run, rows, labeled, stored, whole)
+        concepts = open_run_probe_set(run, self.data)
+        network = open_run_network(run, self.network, self.loading)
+        names = list_image_names(concepts)
+        places = {row: place for place, row in enumerate(names)}
+        positions = [places[row] for row in find_rows(names, rows)]
+        return read_with_network(run, network, concepts, positions, labeled, self.device, progress, has_rows=True), ""
