@@ -27,9 +27,8 @@ def encode_grids(grids: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArra
     Returns:
         codes, uint8, shape (U, k, h, w); scales, float32, shape (U, 2).
     """
-    flat = grids.reshape(grids.shape[0], -1).astype(np.float32)
-    above = np.maximum(flat.max(axis=1, initial=0), 0)
-    below = np.maximum(-flat.min(axis=1, initial=0), 0)
+    values = grids.astype(np.float32)
+    above, below = values.max(axis=(1, 2, 3), initial=0), -values.min(axis=(1, 2, 3), initial=0)
     scale = np.stack([above, below], axis=1)
     span = np.where(scale > 0, scale, 1)[:, :, None, None, None]
     root_above = 127.5 * np.sqrt(np.clip(grids / span[:, 0], 0, 1))
