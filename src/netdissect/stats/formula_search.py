@@ -92,6 +92,7 @@ def find_chance_gain(
     """
     gain = 0.0
     for prepared, signature, count in lent:
-        best = find_best_formula(prepared, signature, count, length, least_gain=gain)
+        least = gain if length <= EXACT_LENGTH else 0.0  # a beam depends on where it starts
+        best = find_best_formula(prepared, signature, count, length, least_gain=least)
         gain = max(gain, best.iou - best.single)
     return gain
