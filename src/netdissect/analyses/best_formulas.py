@@ -128,6 +128,8 @@ def _list_channels(layer: LayerResult, units: Sequence[int] | None) -> NDArray[n
     """Return the channels of units, rising, each once; of all for None."""
     if units is None:
         return np.arange(layer.layer.units)
+    if not len(units):
+        raise SettingsError("no unit was named: name at least one, or leave units= out for all")
     return np.unique(np.array([layer.unit(number).channel for number in units], np.int64))
 
 

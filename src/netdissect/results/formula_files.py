@@ -54,8 +54,9 @@ _TINY = 1e-9
 
 def write_formulas(folder: Path, layer: LayerResult) -> list[str]:
     """Write a layer's formulas into a run's folder, and return the names of the files; none if it has no formulas."""
-    if layer.formulas is None:
+    if not summarize_formulas(layer):
         return []
+    assert layer.formulas is not None
     stem, rows = layer.layer.file_stem, _list_rows(layer)
     found = [entry for entry in layer.formulas.units if entry is not None]
     columns = {name: _make_array(name, [row[name] for row in rows]) for name in _COLUMNS}
@@ -69,22 +70,22 @@ def write_formulas(folder: Path, layer: LayerResult) -> list[str]:
 def restore_formula_table(folder: Path, layer: LayerResult) -> None:
     """Write the CSV table of a layer's formulas, if it has any and the table is missing."""
     path = folder / f"{layer.layer.file_stem}{_CSV}"
-    if layer.formulas is not None and not path.exists():
+    if summarize_formulas(layer) and not path.exists():
         _write_csv(path, layer)
 
 
 def summarize_formulas(layer: LayerResult) -> dict[str, Any]:
-    """Return what ``run.json`` says of a layer's formulas."""
+    """Return what ``run.json`` says of a layer's formulas; nothing if it has none."""
     table = layer.formulas
-    if table is None:
+    found = [] if table is None else [entry for entry in table.units if entry is not None]
+    if table is None or not found:
         return {}
-    found = [entry for entry in table.units if entry is not None]
     return {
         "formulas": {
             "length": table.length,
             "shifts": table.shifts,
             "units": len(found),
-            "measured_chance": bool(found) and all(entry.chance is not None for entry in found),
+            "measured_chance": all(entry.chance is not None for entry in found),
             "beyond_chance": sum(entry.is_beyond_chance for entry in found),
         }
     }
@@ -103,7 +104,7 @@ def read_formulas(tables: TableFiles, layer: LayerResult, record: Mapping[str, A
         KeyError, TypeError, ValueError: if the record is impossible.
     """
     length, shifts = check_whole_number(record["length"], 1, _MOST), check_whole_number(record["shifts"], 0)
-    rows, name = check_whole_number(record["units"], 0, layer.layer.units), f"{layer.layer.file_stem}{_TABLE}"
+    rows, name = check_whole_number(record["units"], 1, layer.layer.units), f"{layer.layer.file_stem}{_TABLE}"
     kinds = dict(_READ)
     kinds |= {"formula_chance": pa.float64()} if record["measured_chance"] else {}
     kinds |= dict.fromkeys([*_name_numbers(length), *_name_operators(length)], pa.int32())
