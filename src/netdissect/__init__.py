@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from netdissect.experiments.rotation_curve import rotate
     from netdissect.experiments.track import track
     from netdissect.layers import Layer
-    from netdissect.model_loading import list_layers, load_network
+    from netdissect.model_loading import list_layers, load_network, remove_units
     from netdissect.networks.labelers.open_vocabulary import load_open_vocabulary
     from netdissect.networks.labelers.segmenters import load_segmenter
     from netdissect.networks.network import Network
@@ -97,6 +97,7 @@ _MODULES = {
     "register_model_kind": "netdissect.networks.plugins",
     "register_report_panel": "netdissect.report.panels",
     "register_score": "netdissect.results.scores",
+    "remove_units": "netdissect.model_loading",
     "rotate": "netdissect.experiments.rotation_curve",
     "track": "netdissect.experiments.track",
 }
@@ -111,7 +112,7 @@ __all__ = [
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
     "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
-    "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "rotate", "track",
+    "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
 ]  # fmt: skip
 
 

@@ -10,8 +10,10 @@ from netdissect.bounds import RESOLUTION_RANGE, require_integer
 from netdissect.probe_sets.download.paths import require_downloaded, resolve_network
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import contextlib
+    from collections.abc import Iterable, Sequence
 
+    from numpy.typing import ArrayLike
     from torch import nn
 
     from netdissect.layers import Layer
@@ -139,6 +141,50 @@ def list_layers(model: nn.Module | str | Network, resolution: int | None = None)
     network = as_network(model)
     size = network.input_size or (224, 224)
     return network.layers((resolution, resolution) if resolution else size)
+
+
+def remove_units(
+    model: nn.Module | str | Network,
+    layer: str,
+    units: Iterable[int] | int,
+    to: str | ArrayLike = "zero",
+    *,
+    input_size: tuple[int, int] | None = None,
+) -> contextlib.AbstractContextManager[Network]:
+    """Return a context manager; inside it units of a layer are removed from a network, for an evaluation loop of one's own.
+
+    The weights stay the same, and afterwards so does all else. Of a module it removes the units from the module itself.
+
+    Args:
+        model: any ``torch.nn.Module``, a network that was loaded, or a name that `load_network` accepts.
+        layer: name of the layer.
+        units: the units, numbered from 1.
+        to: what takes the place of their activations: ``"zero"``, or a number for every unit of the layer, shape (U,).
+        input_size: height and width at which the layer is looked at, in pixels; None takes the network's own, or 224 x 224.
+
+    Returns:
+        the context manager, which gives the network; its ``module`` is what to call.
+
+    Raises:
+        UnknownLayerError: when the block is entered, if it has no such layer.
+        SettingsError: when the block is entered, if there is no such unit, or `to` is neither.
+        ModelError: or a subclass, if the network cannot be loaded, or its units cannot be removed.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+        >>> with remove_units(module, "1", [1, 3]):
+        ...     inside = module(torch.rand(1, 3, 8, 8))
+        >>> inside.amax((0, 2, 3)).gt(0).tolist()[::2]
+        [False, False]
+    """
+    from torch import nn
+
+    from netdissect.networks.load import wrap_module
+
+    network = wrap_module(model) if isinstance(model, nn.Module) else as_network(model)
+    return network.without(layer, units, to, input_size=input_size)
 
 
 def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:

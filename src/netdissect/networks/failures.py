@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from types import FrameType, TracebackType
 
-    from netdissect.networks.network import ListedNetwork
+    from netdissect.networks.listed_network import ListedNetwork
 
 
 _LOG = logging.getLogger("netdissect")

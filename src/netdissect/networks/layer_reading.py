@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netdissect.config import Geometry
-    from netdissect.networks.network import ListedNetwork
+    from netdissect.networks.listed_network import ListedNetwork
     from netdissect.networks.probe import LayerInfo
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -13,8 +13,8 @@ from torch import nn
 from netdissect.errors import ModelError, ModelNotFoundError, SettingsError, suggest_nearest
 from netdissect.networks import checkpoints, weight_files
 from netdissect.networks.kinds import SPELLINGS, ModelKind
+from netdissect.networks.listed_network import ListedNetwork
 from netdissect.networks.load_options import PREPROCESSING, LoadOptions, override_preprocess
-from netdissect.networks.network import ListedNetwork, Network
 from netdissect.networks.plugins import describe_model_kinds, find_added_kind, list_prefixes
 from netdissect.networks.preprocess import Preprocess, make_caffe_preprocess
 from netdissect.networks.sources import bundled, exported, python, timm, torchvision, transformers
@@ -25,6 +25,9 @@ from netdissect.networks.sources.onnx import onnx_network as onnx
 from netdissect.networks.torch_network import TorchNetwork, call_module, find_keyword_call
 from netdissect.networks.untrained import describe_untrained, draw_untrained
 from netdissect.networks.users_attributes import get_attribute
+
+if TYPE_CHECKING:
+    from netdissect.networks.network import Network
 
 __all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "open_untrained", "wrap_module"]
 

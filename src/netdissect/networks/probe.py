@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from netdissect.layers import Layer
     from netdissect.networks.execution import Execution, Forward
+    from netdissect.networks.listed_network import ListedNetwork
     from netdissect.networks.memory_use import MemoryUse
-    from netdissect.networks.network import ListedNetwork
     from netdissect.networks.trace.tensor_trace import TensorTrace
     from netdissect.networks.unit_axes import UnitAxes
     from netdissect.protocols import ConceptSource

@@ -11,11 +11,12 @@ import torch
 
 from netdissect.errors import ModelError, root_message
 from netdissect.networks import failures, layer_names
-from netdissect.networks.ablation.torch_cuts import TorchCuts
+from netdissect.networks.ablation.layer_hook import hook_last_call
+from netdissect.networks.ablation.torch_cuts import open_torch_cuts
 from netdissect.networks.fingerprint import fingerprint_module
+from netdissect.networks.listed_network import ListedNetwork
 from netdissect.networks.missing_weights import NoWeightsError, describe_missing_weights
 from netdissect.networks.module_copies import FORWARD_ERRORS, copy_sharing_weights, find_device, prepare_module
-from netdissect.networks.network import ListedNetwork
 from netdissect.networks.output_recorder import OutputRecorder
 from netdissect.networks.packed_linear import LinearRecorder
 from netdissect.networks.packed_weights import pack_convolutions
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netdissect.networks.ablation.cut_forward import CutForward
+    from netdissect.networks.ablation.cut_forward import CutForward, Edit
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.layer_names import LayerSelector
     from netdissect.networks.packed_linear import LinearCall
@@ -193,7 +194,7 @@ class TorchNetwork(ListedNetwork):
         self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int], device: torch.device, execution: Execution
     ) -> Iterator[Forward]:
         """Yield the forward pass of a prepared copy, which stops after the last probed layer."""
-        selectors = self._select_layers(probed)
+        selectors = self.select_layers(probed)
         module = self.copy_for_probing(selectors, input_size, device)
         if module is not self.module:
             pack_convolutions(module, execution)
@@ -209,31 +210,23 @@ class TorchNetwork(ListedNetwork):
         with evaluation_mode(module), self.hook_layers(module, selectors, recorder.record):
             yield run
 
-    @contextlib.contextmanager
     def open_class_forward(
         self, layer: ProbedLayer, input_size: tuple[int, int], device: torch.device
-    ) -> Iterator[CutForward]:
-        """Yield the forward pass of a prepared copy, with hooks on a layer and on the modules around it."""
+    ) -> contextlib.AbstractContextManager[CutForward]:
+        """Return a context manager that yields the forward pass of a prepared copy, in which a layer can be exchanged."""
+        return open_torch_cuts(self, layer, input_size, device)
+
+    def hook_layer(self, layer: ProbedLayer, exchange: Edit) -> contextlib.AbstractContextManager[None]:
+        """Return a context manager; inside it a layer of the module itself is exchanged."""
         name = layer.layer.name
-        selectors = self._select_layers([name])
-        module = self.copy_for_probing(selectors, input_size, device)
-        own_device = find_device(module, device)
-
-        def call(x: torch.Tensor) -> Any:
-            return self._call(module, x.to(own_device, self.dtype, memory_format=self.layout))
-
-        noise = torch.randint(
-            0, 256, (2, *input_size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+        return hook_last_call(
+            self.find_parts(self.module), self.select_layers([name])[name], layer.info.calls, exchange
         )
-        x = self.preprocess(noise.to(own_device))
-        cuts = TorchCuts(self.find_parts(module), selectors[name], layer.info.calls, call, x)
-        with evaluation_mode(module), cuts.hook():
-            yield cuts
 
     def count_linear_calls(self, probed: Mapping[str, ProbedLayer], input_size: tuple[int, int]) -> Counter[LinearCall]:
         """Return how often each product of linear layers is computed up to the last probed layer, for a blank input."""
         module, _ = self._copy_fitted(input_size)
-        selectors = self._select_layers(probed)
+        selectors = self.select_layers(probed)
         recorder, linear = OutputRecorder(selectors, probed, stops=True), LinearRecorder()
         x = self.make_module_input(input_size)
         hooked = self.hook_layers(module, selectors, recorder.record)
@@ -241,7 +234,8 @@ class TorchNetwork(ListedNetwork):
             recorder.compute(lambda: self._call(module, x))
         return linear.calls
 
-    def _select_layers(self, names: Collection[str]) -> dict[str, LayerSelector]:
+    def select_layers(self, names: Collection[str]) -> dict[str, LayerSelector]:
+        """Return what is hooked for each of some layers."""
         parts = self.find_parts(self.module).keys()
         return {name: one for name in names if (one := layer_names.parse_layer_name(name, parts)) is not None}
 

@@ -51,6 +51,10 @@ class CutForward(Protocol):
         """
         ...
 
+    def change_noise(self) -> None:
+        """Exchange what is computed below a cut in `resume`: outputs that change with it by-pass the cut."""
+        ...
+
 
 def keep_output(output: torch.Tensor) -> torch.Tensor:
     """Return a layer's output unchanged."""

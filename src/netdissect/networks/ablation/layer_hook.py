@@ -35,6 +35,38 @@ def hook_output(modules: Mapping[str, nn.Module], selector: LayerSelector, excha
         handle.remove()
 
 
+@contextlib.contextmanager
+def hook_last_call(
+    modules: Mapping[str, nn.Module], selector: LayerSelector, calls: int, exchange: Edit
+) -> Iterator[None]:
+    """Exchange the last of a layer's tensors in every forward pass; afterwards the hooks are removed.
+
+    Args:
+        modules: a network's modules by qualified name, itself as ``""``.
+        selector: selects the layer.
+        calls: how often it runs in a forward pass.
+        exchange: as for `hook_output`.
+    """
+    count = 0
+
+    def start(_module: nn.Module, _inputs: Any) -> None:
+        nonlocal count
+        count = 0
+
+    def exchange_last(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal count
+        count += 1
+        # A layer that runs once may also be called without the network around it.
+        return exchange(tensor) if calls in (1, count) else tensor
+
+    handle = modules[""].register_forward_pre_hook(start)
+    try:
+        with hook_output(modules, selector, exchange_last):
+            yield
+    finally:
+        handle.remove()
+
+
 def _register(modules: Mapping[str, nn.Module], selector: LayerSelector, exchange: Edit) -> Any:
     module = modules[selector.module]
     parent = modules.get(selector.module.rpartition(".")[0])

@@ -12,13 +12,17 @@ from torch import nn
 from netdissect.networks.ablation.class_outputs import pick_class_outputs
 from netdissect.networks.ablation.cut_forward import keep_output
 from netdissect.networks.ablation.layer_hook import hook_output
-from netdissect.networks.trace.hooks import StopForward
+from netdissect.networks.module_copies import find_device
+from netdissect.networks.sources.python import call_user_code
+from netdissect.networks.trace.hooks import StopForward, evaluation_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from netdissect.networks.ablation.cut_forward import Edit
     from netdissect.networks.layer_names import LayerSelector
+    from netdissect.networks.probe import ProbedLayer
+    from netdissect.networks.torch_network import TorchNetwork
 
 
 class TorchCuts:
@@ -80,6 +84,10 @@ class TorchCuts:
             return self.run(value, edit)
         return self._pass(self._noise, edit, cut, value)
 
+    def change_noise(self) -> None:
+        """Exchange what is computed below a cut in `resume`."""
+        self._noise = -self._noise.flip(0, -1)
+
     @contextlib.contextmanager
     def hook(self) -> Iterator[None]:
         """Register the hooks; afterwards they are removed."""
@@ -137,6 +145,27 @@ class TorchCuts:
         """Record the last softmax over classes, whose input is used if its output is the network's."""
         if isinstance(module, nn.Softmax) and isinstance(output, torch.Tensor) and module.dim in (1, -1, None):
             self._softmax = (output, inputs[0]) if inputs and output.dim() == 2 else (None, None)
+
+
+@contextlib.contextmanager
+def open_torch_cuts(
+    network: TorchNetwork, layer: ProbedLayer, input_size: tuple[int, int], device: torch.device
+) -> Iterator[TorchCuts]:
+    """Yield the forward pass of a prepared copy of a network, with hooks on a layer and on the modules around it."""
+    name = layer.layer.name
+    selectors = network.select_layers([name])
+    module = network.copy_for_probing(selectors, input_size, device)
+    own_device = find_device(module, device)
+
+    def call(x: torch.Tensor) -> Any:
+        converted = x.to(own_device, network.dtype, memory_format=network.layout)
+        return call_user_code(network.call, module, converted)
+
+    noise = torch.randint(0, 256, (2, *input_size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    x = network.preprocess(noise.to(own_device))
+    cuts = TorchCuts(network.find_parts(module), selectors[name], layer.info.calls, call, x)
+    with evaluation_mode(module), cuts.hook():
+        yield cuts
 
 
 def _list_around(name: str) -> list[str]:

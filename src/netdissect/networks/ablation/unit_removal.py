@@ -28,6 +28,8 @@ class UnitRemoval:
         channels: whether each part is one of channels.
         images: position of the images' part.
         image_dim: dimension of the output that holds the images' part.
+        held: number of units that each dimension of the output holds, 1 for those that hold none; None if one mixes units with
+            cells or images.
     """
 
     units: int
@@ -35,6 +37,21 @@ class UnitRemoval:
     channels: tuple[bool, ...]
     images: int
     image_dim: int
+    held: tuple[int, ...] | None
+
+    def fill(self, output: torch.Tensor, removed: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Return an output without one set of units, for any number of images and, in almost any layout, of any size.
+
+        Args:
+            output: the layer's output.
+            removed: whether the set holds each unit, bool, shape (U,).
+            values: what takes the place of each unit's activations, shape (U,).
+        """
+        if self.held is None:
+            cells = math.prod(self.lengths) * -1
+            return self(output, removed[None], values, output.numel() // cells)
+        mask = removed.to(output.device).reshape(self.held)
+        return torch.where(mask, values.to(output.device, output.dtype).reshape(self.held), output)
 
     def __call__(self, output: torch.Tensor, removed: torch.Tensor, values: torch.Tensor, images: int) -> torch.Tensor:
         """Return the output with sets of units removed: all images without the first set, then without the second, ….
@@ -87,5 +104,11 @@ def find_unit_removal(entry: ProbedLayer, trace: TensorTrace | None, network: st
             f"units of layer {entry.layer.name} of {network} cannot be removed: its output, of shape {entry.info.shape}, does not "
             f"hold images and units in dimensions of their own; choose another layer"
         )
+    own = [[part.meaning not in "nyxt" or part.length == 1 for part in dim] for dim in dims]
+    is_mixed = any(any(holds) and not all(holds) for holds in own)
+    sizes = tuple(
+        math.prod(part.length for part in dim) if all(holds) and not any(part.meaning == "n" for part in dim) else 1
+        for dim, holds in zip(dims, own, strict=True)
+    )
     lengths = tuple(-1 if part.meaning == "n" else part.length for part, _ in parts)
-    return UnitRemoval(entry.axes.units, lengths, channels, images[0], parts[images[0]][1])
+    return UnitRemoval(entry.axes.units, lengths, channels, images[0], parts[images[0]][1], None if is_mixed else sizes)

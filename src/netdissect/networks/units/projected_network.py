@@ -18,10 +18,10 @@ from netdissect.networks.memory_use import MemoryUse
 from netdissect.networks.units.projection import SEPARATOR, Projection, make_projection, name_projection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from netdissect.config import Geometry
     from netdissect.layers import Layer
@@ -154,12 +154,33 @@ class ProjectedNetwork:
         Raises:
             ModelError: if the units are a projection's, or as `Network.open_ablation` does.
         """
+        self._require_own_layer(layer)
+        return self.network.open_ablation(layer, input_size, device=device)
+
+    @contextlib.contextmanager
+    def without(
+        self,
+        layer: str,
+        units: Iterable[int] | int,
+        to: str | ArrayLike = "zero",
+        *,
+        input_size: tuple[int, int] | None = None,
+    ) -> Iterator[Self]:
+        """Remove units of one of the network's own layers while the block runs (see `Network.without`).
+
+        Raises:
+            ModelError: if the units are a projection's.
+        """
+        self._require_own_layer(layer)
+        with self.network.without(layer, units, to, input_size=input_size):
+            yield self
+
+    def _require_own_layer(self, layer: str) -> None:
         if layer in self._by_name:
             raise ModelError(
                 f"units of {layer} cannot be removed: they are computed from layer {self._by_name[layer][0]}, and the network does "
                 f"not read them; ablate that layer, without the projection"
             )
-        return self.network.open_ablation(layer, input_size, device=device)
 
     def probe(
         self,

@@ -168,6 +168,21 @@ def test_values_take_the_place_of_removed_activations():
     np.testing.assert_allclose(found[0], [expected, expected], atol=1e-5)
 
 
+def test_a_branch_is_found_also_where_outputs_hardly_depend_on_the_image():
+    class Weak(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 4, 3, 2, 1), nn.Linear(4, 3)
+
+        def forward(self, x):
+            side = x.mean((2, 3)).mean(0) * 1e-2  # of any number of images
+            return self.fc(self.conv(x).mean((2, 3))) + side + 100
+
+    network = wrap_module(Weak().eval())
+    _, note = remove_zero(network, "conv", draw_images(2, (16, 16)), draw_sets(2, 4))
+    assert note.endswith("the network runs again from the images")
+
+
 def test_many_sets_and_images_give_what_one_at_a_time_gives():
     network = wrap_module(Residual().eval())
     images, removed = draw_images(5, (16, 16)), draw_sets(300, 4)
@@ -235,7 +250,7 @@ def test_a_network_that_fails_after_the_layer_is_one_sentence():
     network = wrap_module(module.eval(), name="net")
     with (
         pytest.raises(
-            ModelError, match="net gives no class outputs for images of 20 x 20 pixels.*size that it was trained"
+            ModelError, match="net gives no class outputs for images of 20 x 20 pixels.*classifies images of this size"
         ),
         network.open_ablation("0", (20, 20), device=CPU),
     ):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from netdissect.networks.ablation.cut_forward import keep_output
 from netdissect.networks.sources.caffe.layers import is_watcher
 from netdissect.networks.sources.caffe.layers.caffe_layer import explain_torch_errors
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
 
     from netdissect.networks.ablation.cut_forward import Edit
     from netdissect.networks.sources.caffe.blob_graph import BlobStep
     from netdissect.networks.sources.caffe.caffe_net import CaffeNet
+    from netdissect.networks.sources.caffe.layers.caffe_layer import Tops
 
 
 class CaffeCuts:
@@ -54,6 +58,9 @@ class CaffeCuts:
         version = self._get_version(cut)
         return self._compute({version: edit(value) if version == self._layer else value}, self._outputs, edit)
 
+    def change_noise(self) -> None:
+        """Do nothing, since nothing below a cut is computed again."""
+
     def _get_version(self, cut: int) -> int:
         if self._versions[cut] < 0:
             raise ValueError("a branch by-passes the layer")
@@ -88,6 +95,28 @@ class CaffeCuts:
                 if last_use[version] == number and version != target:
                     values.pop(version, None)
         return values[target]
+
+
+@contextlib.contextmanager
+def hook_blob(net: CaffeNet, blob: str, exchange: Edit) -> Iterator[None]:
+    """Exchange a blob whenever its last layer has run; afterwards the hook is removed.
+
+    Raises:
+        UnknownLayerError: if no layer writes it.
+    """
+    layer, version = net.last_layer(blob), net.graph.last[blob]
+    place = net.graph.steps[net.graph.writer[version]].tops.index(version)
+
+    def exchange_top(_layer: nn.Module, _bottoms: Any, tops: Tops) -> Tops:
+        if not isinstance(tops, tuple):
+            return exchange(tops)
+        return (*tops[:place], exchange(tops[place]), *tops[place + 1 :])
+
+    handle = layer.register_forward_hook(exchange_top)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def find_class_blob(net: CaffeNet) -> int | None:

@@ -12,13 +12,13 @@ import torch
 
 from netdissect.errors import ModelError, ModelNotFoundError, SettingsError
 from netdissect.networks.fingerprint import fingerprint_module
+from netdissect.networks.listed_network import ListedNetwork
 from netdissect.networks.load_options import read_mean_option
 from netdissect.networks.module_copies import copy_sharing_weights, copy_to_meta, find_device
-from netdissect.networks.network import ListedNetwork
 from netdissect.networks.packed_weights import PackedConvolution, find_obstacle
 from netdissect.networks.preprocess import make_caffe_preprocess
 from netdissect.networks.probe import LayerInfo
-from netdissect.networks.sources.caffe.caffe_cuts import CaffeCuts, find_class_blob
+from netdissect.networks.sources.caffe.caffe_cuts import CaffeCuts, find_class_blob, hook_blob
 from netdissect.networks.sources.caffe.caffe_loader import find_prototxt, load_caffe
 from netdissect.networks.sources.caffe.caffe_net import CaffeNet
 from netdissect.networks.sources.caffe.layers.convolution import Convolution
@@ -30,7 +30,7 @@ from netdissect.networks.trace.field_tracer import FieldTracer
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from netdissect.networks.ablation.cut_forward import CutForward
+    from netdissect.networks.ablation.cut_forward import CutForward, Edit
     from netdissect.networks.execution import Execution, Forward
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.memory_use import MemoryUse
@@ -192,6 +192,10 @@ class CaffeNetwork(ListedNetwork):
             raise ModelError(f"{self.name} has no class outputs: no layer of its prototxt ends in an output")
         self.module.check([self.module.graph.blobs[outputs]])
         yield CaffeCuts(copy.deepcopy(self.module).eval().to(device), layer.layer.name, outputs)
+
+    def hook_layer(self, layer: ProbedLayer, exchange: Edit) -> contextlib.AbstractContextManager[None]:
+        """Return a context manager; inside it a blob of the network itself is exchanged."""
+        return hook_blob(self.module, layer.layer.name, exchange)
 
 
 class WeightlessCaffeNetwork(CaffeNetwork):

@@ -15,8 +15,8 @@ import torch
 from netdissect.errors import ModelError, root_message
 from netdissect.networks.failures import make_size_error, warn_of_failure
 from netdissect.networks.fingerprint import hash_preprocess
+from netdissect.networks.listed_network import ListedNetwork
 from netdissect.networks.load_options import override_preprocess
-from netdissect.networks.network import ListedNetwork
 from netdissect.networks.probe import LayerInfo
 from netdissect.networks.sources.onnx.onnx_file import read_onnx
 from netdissect.networks.sources.onnx.onnx_graph import OnnxGraph, name_shape_output
