@@ -83,7 +83,7 @@ def describe_track(tracked: TrackedRuns) -> list[str]:
     for entry in tracked.entries:
         spread, trust, changed = entry.spread, entry.trust, changes.get((entry.layer, entry.name))
         rows.append((
-            entry.layer, entry.name, f"{entry.step:g}",
+            entry.layer, entry.name, "" if tracked.axis == "run" else f"{entry.step:g}",
             format_count(entry.total, None if spread is None else spread.unique_sd),
             format_count(entry.detectors, None if spread is None else spread.units_sd),
             "" if trust is None or trust.beyond is None else str(trust.beyond),
