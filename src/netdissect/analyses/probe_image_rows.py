@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _FROM_KEPT = "activations are those that the run has kept"
 _FROM_EXEMPLARS = (
     "without the network, and without scans that the run has kept, a unit's activations are known only in the {} images that "
-    "activate it most: other units may fire too"
+    "activate it most, and other units may fire too: give MODEL to know all"
 )
 
 

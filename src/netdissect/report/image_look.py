@@ -179,10 +179,12 @@ class LayerLook:
         return tuple(found)
 
     def __repr__(self) -> str:
-        known = "" if self.known == self.labeled else f", of {self.known} that are known here"
+        number = f"{len(self.channels)} of {self.labeled} labeled units fire"
+        if self.known < self.labeled:
+            number = f"{len(self.channels)} of the {self.known} labeled units that are known here fire ({self.labeled} are labeled)"
         shown = [f"{display_name(concept.label)} ({len(concept.units)})" for concept in self.concepts[:6]]
         more = f" and {len(self.concepts) - 6} more" if len(self.concepts) > 6 else ""
-        return f"{self.name}: {len(self.channels)} of {self.labeled} labeled units fire{known}: {', '.join(shown) or 'none'}{more}"
+        return f"{self.name}: {number}{': ' if shown else ''}{', '.join(shown)}{more}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
