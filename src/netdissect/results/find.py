@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdissect.bounds import describe_type, require_between, require_integer
+from netdissect.concepts import display_name
 from netdissect.errors import SettingsError
 from netdissect.results.concept_words import VocabularyNotes, match_word
 from netdissect.results.counts import Counts
-from netdissect.results.found_concepts import ConceptUnit, FoundConcept, FoundConcepts
+from netdissect.results.found_concepts import RELATIONS, ConceptUnit, FoundConcept, FoundConcepts
 from netdissect.results.panel import ScorePanel
 from netdissect.results.unit_trust import LEVEL
 from netdissect.results.unseen import REASONS, ConceptSight, explain_unseen
@@ -18,6 +19,7 @@ from netdissect.results.unseen import REASONS, ConceptSight, explain_unseen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from netdissect.results.formulas import UnitFormula
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
     from netdissect.results.trust import UnitTrust
@@ -33,7 +35,8 @@ def find_units(
     """Return the units that see each concept; `Result.find` documents the arguments.
 
     First come the units whose label the concept is. Another unit follows if its score with the concept reaches the threshold and,
-    where chance was measured, exceeds its `UnitTrust.cut`, which it exceeds with the labels of other images in 5 % of shifts.
+    where chance was measured, exceeds its `UnitTrust.cut`, which it exceeds with the labels of other images in 5 % of shifts. Then
+    come units whose formula names the concept, if the run has formulas.
 
     Raises:
         SettingsError: if a word names no concept.
@@ -77,19 +80,28 @@ class _LayerColumns:
         self.trust: Sequence[UnitTrust | None] = layer.unit_trust or (None,) * layer.layer.units
         cuts = np.array([[trust.cut if trust is not None and trust.cut is not None else 0] for trust in self.trust])
         self.is_high = (self.scores >= threshold) & (self.scores > cuts) & ~self.is_label
+        found = layer.formulas.units if layer.formulas is not None else (None,) * layer.layer.units
+        self.formulas = [item if item is not None and item.is_beyond_chance else None for item in found]
+        named = [_list_asserted(item) for item in self.formulas]
+        self.is_named = np.array([[column in items for column in columns] for items in named], np.bool_).reshape(
+            self.scores.shape
+        )
+        self.words = [display_name(name) for name in layer.vocabulary.names]
 
     def list_units(
         self, position: int, names: Mapping[int, str], images: int, *, nearest: bool = False
     ) -> Iterator[ConceptUnit]:
         """Yield the units that see the concept at a position among the columns; or the nearest ones, whatever their score."""
         layer = self.layer
-        is_label, is_high, scores = self.is_label[:, position], self.is_high[:, position], self.scores[:, position]
-        chosen = np.argsort(-scores, kind="stable")[:_NEAREST] if nearest else np.flatnonzero(is_label | is_high)
+        relations = np.select(
+            [self.is_label[:, position], self.is_high[:, position], self.is_named[:, position]],
+            [RELATIONS.index(relation) for relation in ("label", "high", "formula")],
+            RELATIONS.index("near"),
+        )
+        scores, unseen = self.scores[:, position], RELATIONS.index("near")
+        chosen = np.argsort(-scores, kind="stable")[:_NEAREST] if nearest else np.flatnonzero(relations < unseen)
         for channel in chosen.tolist():
-            score, relation = (
-                float(scores[channel]),
-                "label" if is_label[channel] else "high" if is_high[channel] else "near",
-            )
+            score, relation = float(scores[channel]), RELATIONS[relations[channel]]
             own, trust = self.labels[channel], self.trust[channel]
             rows = tuple(row for row in layer.exemplars.images[channel, :images].tolist() if row >= 0)
             yield ConceptUnit(
@@ -98,8 +110,27 @@ class _LayerColumns:
                 self.label_scores[channel], relation,
                 relation == "label" and score >= self.threshold and _is_beyond_chance(trust),
                 None if trust is None else trust.cut, trust if relation == "label" else None, rows,
-                tuple(names.get(row, "") for row in rows),
+                tuple(names.get(row, "") for row in rows), self._describe_formula(channel),
             )  # fmt: skip
+
+    def _describe_formula(self, channel: int) -> str | None:
+        """Return a unit's formula and its IoU, if it gains more than chance."""
+        found = self.formulas[channel]
+        if found is None or found.formula is None:
+            return None
+        return f"{found.formula.describe(self.words)} {found.iou:.2f}"
+
+
+def _list_asserted(found: UnitFormula | None) -> set[int]:
+    """Return the columns of the concepts that a formula joins by AND or OR, not by AND NOT."""
+    if found is None or found.formula is None:
+        return set()
+    formula = found.formula
+    return {
+        column
+        for column, operator in zip(formula.columns, ("or", *formula.operators), strict=True)
+        if operator != "and not"
+    }
 
 
 def _describe_concept(
@@ -111,7 +142,7 @@ def _describe_concept(
     if not units:
         near = [unit for table in tables for unit in table.list_units(position, run.image_names, images, nearest=True)]
         units = sorted((unit for unit in near if unit.score > 0), key=lambda unit: -unit.score)[:_NEAREST]
-    units.sort(key=lambda unit: (unit.relation != "label", -unit.score))
+    units.sort(key=lambda unit: (RELATIONS.index(unit.relation), -unit.score))
     sight = ConceptSight([table.layer for table in tables], column, tables[0].threshold)
     reason, why = (None, None) if any(unit.detects for unit in units) else explain_unseen(sight, units)
     return FoundConcept(

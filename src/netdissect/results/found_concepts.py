@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from netdissect.results.trust import UnitTrust
 
+#: Why a unit is listed for a concept, in the order of the lists: the concept is its label; its score with the concept reaches the
+#: threshold and exceeds `ConceptUnit.cut`; its formula names the concept; no unit sees the concept better.
+RELATIONS = ("label", "high", "formula", "near")
+
 
 @dataclass(frozen=True, slots=True)
 class ConceptUnit:
@@ -37,13 +41,13 @@ class ConceptUnit:
         recall: I / G, the share of the concept's pixels that are in the mask.
         label: the unit's label, as in ``label.csv``.
         label_score: score of its label.
-        relation: ``"label"`` if the concept is the unit's label, ``"high"`` if the unit has another label and its score with the
-            concept reaches the threshold and exceeds `cut`, ``"near"`` if neither is so and no unit sees the concept better.
+        relation: why it is listed, one of `RELATIONS`.
         detects: whether the concept is its label, its score reaches the threshold and, where chance was measured, q < 0.05.
         cut: score that the unit exceeds with the labels of other images in 5 % of shifts; None if chance was not measured.
         trust: how far the label can be trusted; None if it is another concept or was not measured.
         images: rows in ``index.csv`` of the images that activate the unit most, the strongest first.
         image_names: their names.
+        formula: the unit's formula with its IoU, if the run has one for it that gains more than chance.
     """
 
     layer: str
@@ -59,6 +63,7 @@ class ConceptUnit:
     trust: UnitTrust | None = None
     images: tuple[int, ...] = ()
     image_names: tuple[str, ...] = ()
+    formula: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the unit's figures by name; None where they were not measured or are those of another concept."""
@@ -67,7 +72,7 @@ class ConceptUnit:
         return {
             "layer": self.layer, "unit": self.unit, "relation": self.relation, "detects": self.detects, "score": self.score,
             **{name: None if trust is None else getattr(trust, name) for name in figures},
-            "cut": self.cut, "precision": self.precision, "recall": self.recall, "label": self.label, "label_score": self.label_score,
+            "cut": self.cut, "precision": self.precision, "recall": self.recall, "label": self.label, "label_score": self.label_score, "formula": self.formula,
             "image_rows": list(self.images), "image_names": list(self.image_names),
         }  # fmt: skip
 
@@ -222,7 +227,7 @@ class FoundConcepts(Sequence[FoundConcept]):
             "best_score": decimal, "attainable": decimal, "reason": text, "why": text, "layer": text, "unit": number, "relation": text,
             "detects": pa.bool_(),
             **dict.fromkeys(("score", "low", "high", "q", "keep", "cut", "precision", "recall"), decimal), "label": text,
-            "label_score": decimal, "image_rows": pa.list_(number), "image_names": pa.list_(text),
+            "label_score": decimal, "formula": text, "image_rows": pa.list_(number), "image_names": pa.list_(text),
         }  # fmt: skip
         return pa.Table.from_pylist(self.list_rows(), schema=pa.schema(list(kinds.items())))
 

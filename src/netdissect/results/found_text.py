@@ -46,6 +46,7 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
     for relation, heading in (
         ("label", "units with this label:"),
         ("high", f"units with another label and {found.score_title} ≥ {found.threshold:g}{cut}:"),
+        ("formula", "units with another label whose formula names it:"),
         ("near", "the nearest units:"),
     ):
         units = [unit for unit in concept.units if unit.relation == relation]
@@ -75,6 +76,7 @@ def _list_units(units: Sequence[ConceptUnit], title: str, most: int | None) -> l
         "precision",
         "recall",
         "label",
+        "formula",
         "best images (row, name)",
     )
     shown = [heads, *map(_list_cells, units[:most])]
@@ -91,6 +93,7 @@ def _list_cells(unit: ConceptUnit) -> tuple[str, ...]:
         "" if trust is None else format_probability(trust.q), "" if keep is None else f"{keep:.0%}",
         f"{unit.precision:.3f}", f"{unit.recall:.3f}",
         "" if unit.relation == "label" else f"{display_name(unit.label)} {unit.label_score:.3f}",
+        unit.formula or "",
         ", ".join(f"{row} {name}" for row, name in images),
     )  # fmt: skip
 
