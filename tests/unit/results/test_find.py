@@ -143,7 +143,7 @@ def test_a_run_without_trust_tables_is_searched_by_the_threshold_alone(small):
     assert car.detectors == 1
     assert car.units[0].as_dict() == {
         "layer": "block1/conv", "unit": 1, "relation": "label", "detects": True, "score": 0.2, "low": None, "high": None,
-        "q": None, "keep": None, "cut": None, "precision": 0.5, "recall": 0.25, "label": "car", "label_score": 0.2,
+        "q": None, "keep": None, "cut": None, "precision": 0.5, "recall": 0.25, "label": "car", "label_score": 0.2, "formula": None,
         "image_rows": list(car.units[0].images), "image_names": list(car.units[0].image_names),
     }  # fmt: skip
     assert "q" not in str(small.find("car")).splitlines()[2].split()
@@ -230,3 +230,27 @@ def test_wrong_arguments_are_one_sentence(small, words, options, says):
     with pytest.raises(SettingsError) as error:
         small.find(*words, **options)
     assert str(error.value) == says
+
+
+def test_formulas_that_gain_more_than_chance_stand_beside_units_and_find_units_that_name_the_concept():
+    run, _ = made_up_runs.make_run((24, 40), 30, pictures=20, trusted=True, analyzed=True, seed=3)
+    names, seen = run.probe_set.vocabulary.names, 0
+    for column, concept in enumerate(run.find(*names)):
+        expected = set()
+        for layer in run.layers.values():
+            for channel, found in enumerate(layer.formulas.units):
+                if found is None or not found.is_beyond_chance:
+                    continue
+                place = found.formula.columns.index(column) if column in found.formula.columns else None
+                if place is not None and (place == 0 or found.formula.operators[place - 1] != "and not"):
+                    expected.add((layer.name, channel + 1))
+        by_formula = {(unit.layer, unit.unit) for unit in concept.units if unit.relation == "formula"}
+        others = {(unit.layer, unit.unit) for unit in concept.units if unit.relation in ("label", "high")}
+        assert by_formula == expected - others
+        for unit in concept.units:
+            found = run[unit.layer].formulas.units[unit.unit - 1]
+            shown = found is not None and found.is_beyond_chance
+            assert unit.formula == (f"{found.formula.describe(names)} {found.iou:.2f}" if shown else None)
+        seen += len(by_formula)
+    assert seen > 10
+    assert "units with another label whose formula names it:" in str(run.find(*names))
