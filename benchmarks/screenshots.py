@@ -3,7 +3,8 @@
     python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT: docs/images by default
 
 Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. They show the last
-layer, its two strongest units (or two others, by their numbers in the report), and the concept of the first.
+layer, its two strongest units (or two others, by their numbers in the report), the concept of the first, and, of a run with
+ablations, what class outputs lose without units.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _CARDS = "document.getElementById('units').offsetTop - 56"
 
 @dataclass(frozen=True)
 class Screenshot:
-    """One screenshot: size of the window, theme, page, and scroll position."""
+    """One screenshot: size of the window, theme, page, scroll position, and what must be on the page for it to be taken."""
 
     name: str
     size: tuple[int, int]
@@ -38,11 +39,15 @@ class Screenshot:
     top: str = "0"
     rank: int = 0
     phone: bool = False
+    shows: str = "main"
 
 
 SCREENSHOTS = (
     Screenshot("overview", (1280, 900)),
     Screenshot("units", (1280, 800), top=_CARDS),
+    Screenshot(
+        "use", (1280, 900), top="document.getElementById('ablation').offsetTop", shows="#ablation:not([hidden])"
+    ),
     Screenshot("unit", (1280, 1000), "unit"),
     Screenshot("unit-dark", (1280, 1000), "unit", "dark", rank=1),
     Screenshot("concept", (1280, 900), "concept"),
@@ -82,6 +87,9 @@ def take_screenshots(
             page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
             page.evaluate(_GO, {"view": shot.view, "rank": shot.rank, "units": list(units)})
             page.wait_for_timeout(500)
+            if not page.locator(shot.shows).count():
+                context.close()
+                continue
             page.evaluate(f"window.scrollTo(0, {shot.top})")
             page.wait_for_function(_DRAWN)
             page.wait_for_timeout(700)

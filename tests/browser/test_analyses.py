@@ -1,6 +1,7 @@
 """What the report says of formulas and ablations."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from tests import made_up_runs
@@ -9,6 +10,7 @@ from tests.browser.conftest import PHONE, find_violations
 from netdissect import report
 from netdissect.concepts import display_name
 from netdissect.protocols import NullProgress
+from netdissect.results.ablation import LayerAblation
 
 pytestmark = pytest.mark.browser
 
@@ -285,3 +287,42 @@ def test_the_ablations_are_printed_in_the_pages_width(asked):
     assert re.fullmatch(
         r"\d+(\.\d+)?px", asked.page.locator(".curve-field canvas").evaluate("(canvas) => canvas.style.width")
     )
+
+
+def test_the_curve_follows_the_theme_and_the_width(asked):
+    pixels = "() => { const canvas = document.querySelector('.curve-field canvas'); return [canvas.width, canvas.toDataURL()]; }"
+    asked.settle()
+    before = asked.page.evaluate(pixels)
+    asked.page.evaluate("netdissect.change({ cut: 0.1 })")
+    asked.settle()
+    assert asked.page.evaluate(pixels) == before
+    asked.page.keyboard.press("d")
+    asked.settle()
+    dark = asked.page.evaluate(pixels)
+    assert dark[0] == before[0]
+    assert dark[1] != before[1]
+    asked.page.set_viewport_size({"width": 1000, "height": 900})
+    asked.settle()
+    assert asked.page.evaluate(pixels)[0] < dark[0]
+
+
+def test_formulas_of_one_concept_and_an_ablation_without_concepts_are_drawn(visiting, tmp_path):
+    result, probe_set = made_up_runs.make_run((24,), 40, pictures=50)
+    layer = result.layers["block1/conv"]
+    empty = LayerAblation("mean", 10, 2, 1.0, (), notes=("no concept has units beyond chance",))
+    layer = replace(layer, formulas=made_up_runs.make_formulas(layer, length=1, shifts=0), ablation=empty)
+    report.write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set, NullProgress())
+    visit = visiting()
+    visit.open(tmp_path / "html" / "index.html")
+    visit.page.wait_for_selector(".ablation-count")
+    assert "0 of 23 units have a formula of up to 1 concept, of which it is not known what chance gives." in visit.text(
+        "#sure-lines"
+    )
+    said = visit.text("#ablation")
+    assert "set to their means" in said
+    assert "The units of no concept were removed." in said
+    assert "No concept has units beyond chance." in said
+    assert not visit.page.locator("#ablation-table, #ablation-key").first.is_visible()
+    visit.page.evaluate("netdissect.go({ view: 'unit', unit: 3 })")
+    visit.page.wait_for_selector(".profile tbody tr")
+    assert "No formula of up to 1 concept fits better than one concept." in visit.text("#page")

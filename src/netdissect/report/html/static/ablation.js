@@ -51,14 +51,14 @@
 
   // Shows a layer's ablations on the overview.
   nd.drawAblation = async (layer) => {
-    if (shown === layer) return nd.drawClassCurves();
+    if (shown === layer) return;
     shown = layer;
     const home = byId("ablation");
     home.hidden = !layer.ablation;
     const found = await nd.loadAblation(layer);
     if (shown !== layer || !found) return;
     byId("ablation-words").replaceChildren(...describe(layer, found));
-    byId("ablation-table").hidden = !found.concepts.length;
+    for (const part of ["ablation-table", "ablation-key"]) byId(part).hidden = !found.concepts.length;
     byId("ablation-notes").replaceChildren(...listNotes(found));
     fillTable(found, false);
     byId("ablation-curves").replaceChildren(...nd.makeClassCurves(layer, found));
@@ -70,7 +70,7 @@
     const to = replacement === "mean" ? "their means" : "0";
     return [
       make("p", {}, `All units of a concept in ${layer.name} are set to ${to}, and the class outputs of ${nd.formatUnits(images, "image")} of ${nd.formatUnits(classes, "class")} are computed again (accuracy of the whole network: ${(100 * accuracy).toFixed(1)} %). The margin of an image is the output of its class minus the largest output of another class.`),
-      make("p.ablation-count", {}, make("strong", {}, nd.formatCount(real)), ` of ${nd.formatUnits(concepts.length, "concept")}: without its units, a class loses more margin than without random units of similar mean activation (q < ${nd.LEVEL}, ${nd.formatUnits(matchedSets, "matched set")}).`),
+      make("p.ablation-count", {}, !concepts.length ? "The units of no concept were removed." : [make("strong", {}, nd.formatCount(real)), ` of ${nd.formatUnits(concepts.length, "concept")}: without its units, a class loses more margin than without random units of similar mean activation (q < ${nd.LEVEL}, ${nd.formatUnits(matchedSets, "matched set")}).`]),
     ];
   }
 

@@ -61,7 +61,7 @@
     if (!formulas) return null;
     const { length, shifts, asked, beyond } = formulas;
     const than = shifts ? ` beyond chance (${nd.formatUnits(shifts, "shift")})` : ", of which it is not known what chance gives";
-    return make("p", {}, make("strong", {}, nd.formatCount(beyond)), ` of ${nd.formatUnits(asked)} ${beyond === 1 ? "has" : "have"} a formula of up to ${length} concepts${than}.`);
+    return make("p", {}, make("strong", {}, nd.formatCount(beyond)), ` of ${nd.formatUnits(asked)} ${beyond === 1 ? "has" : "have"} a formula of up to ${nd.formatUnits(length, "concept")}${than}.`);
   };
 
   // Resolves to the figures of the formulas of a layer's units; null without any.

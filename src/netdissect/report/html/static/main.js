@@ -44,6 +44,7 @@
       if (newPage || changed.has("layer")) document.title = `${run.network}, ${run.layers[state.layer].name}`;
       nd.drawStyles();
       nd.drawOverview();
+      if (newPage || changed.has("theme") || changed.has("size")) nd.drawClassCurves();
     } else {
       if (changed.has("cut") || changed.has("beyond")) drawThresholdControl();
       if (state.view === "unit") nd.drawUnit(changed);

@@ -42,7 +42,7 @@
   };
 
   function explain(layer, { concepts, gain, chance }) {
-    const upTo = `up to ${layer.formulas.length} concepts`;
+    const upTo = `up to ${nd.formatUnits(layer.formulas.length, "concept")}`;
     return concepts < 2 ? `No formula of ${upTo} fits better than one concept.`
       : `The best formula of ${upTo} is not shown: it gains ${gain.toFixed(3)}, and ${known(chance) ? `chance as much (${chance.toFixed(3)})` : "what chance gives is not known"}.`;
   }
