@@ -214,16 +214,17 @@ def test_the_curve_shows_the_mean_of_all_classes_or_one_class_with_its_units(ask
 
 def test_a_concepts_page_says_what_its_units_removal_changes(visiting, analyzed):
     layer = analyzed[0].layers[LAYER]
-    for found in layer.ablation.concepts[:1]:
+    for found in (layer.ablation.concepts[0], layer.ablation.concepts[-1]):
         number = layer.vocabulary.concepts[layer.vocabulary.names.index(found.concept)].number
         visit = visiting()
         visit.open(analyzed[1] / "html/index.html", f"#/concept/{number}/x?cut=0.001")
         visit.page.wait_for_selector(".ablation-line")
         said = visit.page.locator(".of-layer", has_text=LAYER).locator(".ablation-line").inner_text()
+        digits = 1 if abs(found.margin) >= 1 else 2
         name, place = display_name(found.concept), found.class_name.replace("_", " ")
         assert said.startswith(
-            f"Remove the {len(found.units)} units of {name}: margin of class {place} {sign(found.margin)} [{sign(found.low)}, {sign(found.high)}]; "
-            f"matched random {sign(found.matched)}."
+            f"Remove the {len(found.units)} units of {name}: margin of class {place} {sign(found.margin, digits)} [{sign(found.low, digits)}, {sign(found.high, digits)}]; "
+            f"matched random {sign(found.matched, digits)}."
         )
     concept, why = next(iter(layer.ablation.left_out.items()))
     number = layer.vocabulary.concepts[layer.vocabulary.names.index(concept)].number

@@ -15,7 +15,7 @@
     const text = Math.abs(value).toFixed(digits);
     return Number(text) === 0 ? text : `${value < 0 ? "−" : "+"}${text}`;
   }
-  const formatMargin = ({ margin, low, high }) => `${formatChange(margin)} [${formatChange(low)}, ${formatChange(high)}]`;
+  const formatMargin = ({ margin, low, high }, digits = 2) => `${formatChange(margin, digits)} [${formatChange(low, digits)}, ${formatChange(high, digits)}]`;
 
   // Resolves to the ablations of a layer; null without any.
   nd.loadAblation = async (layer) => {
@@ -35,9 +35,10 @@
       const left = layer.ablations.leftOut.find(([each]) => each === concept);
       return left ? make("p.note", {}, `Its units were not removed from the network: ${left[1]}.`) : null;
     }
-    const { units, className, matched, q, accuracy, matchedAccuracy } = found;
+    const { units, className, margin, matched, q, accuracy, matchedAccuracy } = found;
+    const digits = Math.abs(margin) >= 1 ? 1 : 2;
     return make("p.ablation-line", {}, `Remove the ${units.length === 1 ? "unit" : `${nd.formatCount(units.length)} units`} of `, make("em", {}, name), `: margin of class ${className} `,
-      make("strong", {}, formatMargin(found)), `; matched random ${formatChange(matched)}. Accuracy ${formatChange(accuracy, 3)}; matched ${formatChange(matchedAccuracy, 3)}. `,
+      make("strong", {}, formatMargin(found, digits)), `; matched random ${formatChange(matched, digits)}. Accuracy ${formatChange(accuracy, 3)}; matched ${formatChange(matchedAccuracy, 3)}. `,
       make(`span.chance${isReal(found) ? "" : ".unsure"}`, { title: "false discovery rate: random units of similar mean activation lose as much" }, `q ${nd.formatProbability(q, nd.LEVEL)}`));
   };
 

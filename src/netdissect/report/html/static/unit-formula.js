@@ -14,7 +14,8 @@
     return { iou: iou[unit], single: single[unit], ceiling: ceiling[unit], chance: chance[unit], concepts: concepts[unit], proved: proved[unit], gain: iou[unit] - single[unit] };
   }
 
-  const describeSearch = (layer, { proved }) => (proved ? `proved best of ${layer.formulas.length}` : `best found of ${layer.formulas.length}, by beam search`);
+  const PROVED = 3; // the most concepts of a formula that is proved best
+  const describeSearch = ({ formulas }, { proved }) => (proved ? `proved best of ${Math.min(PROVED, formulas.length)}` : formulas.length > PROVED ? `best found of ${formulas.length}` : "not proved best");
 
   // Returns a sentence of a unit's formula, for the top of its page; null where none is beyond chance.
   nd.makeFormulaLine = (layer, unit) => {
