@@ -20,6 +20,7 @@ from netdissect.results.findings import (
     list_counts,
     warn_of_small_sets,
 )
+from netdissect.results.formula_findings import describe_formulas, describe_unit_formula
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,12 +40,20 @@ def render_layer(layer: LayerResult, threshold: float) -> str:
     """Return the HTML of a layer: its counts of detectors, its bar graph and its best units."""
     found = layer.detectors(threshold)
     tested = layer.trust is not None and layer.trust.chance is not None
-    rows = "".join(_render_unit_row(row, threshold, tested=tested) for row in layer.units[:_MAX_ROWS])
-    heads = ("unit", layer.score_title, *(["q"] if tested else []), "category", "concept")
-    unconvincing = describe_unconvincing(layer, threshold)
+    explained = layer.formulas is not None
+    rows = "".join(
+        _render_unit_row(
+            row, threshold, tested=tested, formula=_find_formula(layer, row.channel) if explained else None
+        )
+        for row in layer.units[:_MAX_ROWS]
+    )
+    heads = (
+        "unit", layer.score_title, *(["q"] if tested else []), "category", "concept", *(["formula"] if explained else []),
+    )  # fmt: skip
+    said = [describe_unconvincing(layer, threshold), *describe_formulas(layer)]
     return _wrap_block(
         f"<p><b>{_escape(layer.name)}</b>: {_escape(describe_findings(layer, threshold))}"
-        + (f"<br>{_escape(unconvincing)}" if unconvincing else "")
+        + "".join(f"<br>{_escape(sentence)}" for sentence in said if sentence)
         + "</p>"
         + _render_bar_graph(found)
         + _render_table(heads, rows, numbers=("unit", layer.score_title, "q"))
@@ -58,6 +67,8 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
     name = _escape(display_name(row.label)) if row.label else "no concept"
     below = "" if row.label and row.score >= threshold else f", below the threshold of {threshold:g}"
     trust, data = describe_unit_trust(unit.trust), unit.strip()
+    found = layer.formulas.units[unit.channel] if layer.formulas is not None else None
+    formula = "" if found is None else f"formula: {describe_unit_formula(found, layer.vocabulary.names)}"
     image = (
         ""
         if data is None
@@ -71,7 +82,7 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
     return _wrap_block(
         f"<p>{_escape(layer.name)}, unit {unit.number} (channel {unit.channel} counted from 0): <b>{name}</b>"
         f"{f' ({_escape(row.category)})' if row.category else ''}, {_escape(title)} {row.score:.3f}{below}</p>"
-        + (f"<p>{_escape(trust)}</p>" if trust else "")
+        + "".join(f"<p>{_escape(sentence)}</p>" for sentence in (trust, formula) if sentence)
         + image
         + _render_table(("concept", "category", title), best, numbers=(title,))
     )
@@ -104,13 +115,24 @@ def _render_layer_row(layer: LayerResult, threshold: float, *, tested: bool) -> 
     return f'<tr><td style="{_CELL}">{_escape(layer.name)}</td>{numbers}</tr>'
 
 
-def _render_unit_row(row: UnitRow, threshold: float, *, tested: bool) -> str:
+def _find_formula(layer: LayerResult, channel: int) -> str:
+    """Return a unit's formula in words; empty where none is beyond chance."""
+    found = layer.formulas.units[channel] if layer.formulas is not None else None
+    if found is None or found.formula is None or not found.is_beyond_chance:
+        return ""
+    return f"{found.formula.describe([display_name(name) for name in layer.vocabulary.names])} {found.iou:.3f}"
+
+
+def _render_unit_row(row: UnitRow, threshold: float, *, tested: bool, formula: str | None) -> str:
+    """Return the row of a unit's figures; `formula` None leaves that column out."""
     style = "" if row.label and row.score >= threshold else ' style="opacity:.6"'
     q = format_probability(None if row.trust is None else row.trust.q)
     return (
         f'<tr{style}><td style="{_NUMBER}">{row.unit}</td><td style="{_NUMBER}">{row.score:.3f}</td>'
         + f'<td style="{_NUMBER}">{_escape(q)}</td>' * tested
-        + f'<td style="{_CELL}">{_escape(row.category)}</td><td style="{_CELL}">{_escape(display_name(row.label)) or "no concept"}</td></tr>'
+        + f'<td style="{_CELL}">{_escape(row.category)}</td><td style="{_CELL}">{_escape(display_name(row.label)) or "no concept"}</td>'
+        + ("" if formula is None else f'<td style="{_CELL}">{_escape(formula)}</td>')
+        + "</tr>"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from netdissect.concepts import display_name
 from netdissect.protocols import NullProgress
 from netdissect.report.html import analysis_data, script_data
 from netdissect.results.ablation import LayerAblation
+from netdissect.results.formula_findings import describe_formulas
 from netdissect.results.formulas import Formula, FormulaTable, UnitFormula
 
 OPERATORS = ("or", "and", "and not")
@@ -143,3 +145,10 @@ def test_a_run_without_formulas_and_ablations_has_none_of_their_data(run, tmp_pa
     _, facts, arrays = unpack(data / "run.js")
     assert all(entry["formulas"] is None and entry["ablation"] is False for entry in facts["layers"])
     assert not any("formula" in name for name in arrays)
+
+
+def test_the_classic_page_says_how_many_units_have_a_formula(drawn):
+    result, html = drawn
+    for layer in result.layers.values():
+        text = unescape((html / f"{layer.layer.file_stem}.html").read_text())
+        assert f"<p>{describe_formulas(layer)[0]}.</p>" in text

@@ -7,11 +7,13 @@ from tests import made_up_runs
 
 import netdissect as nd
 from netdissect.analyses.finished_run import equip
+from netdissect.concepts import display_name
 from netdissect.errors import SettingsError
 from netdissect.report import card
 from netdissect.results.controls import ControlLayer, ControlRun
 from netdissect.results.detectors import format_deviation
 from netdissect.results.findings import describe_findings, describe_unconvincing, format_probability
+from netdissect.results.formula_findings import describe_formulas, describe_unit_formula
 
 
 class ByIndex:
@@ -64,6 +66,12 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
 @pytest.fixture
 def trusted():
     run, probe_set = made_up_runs.make_run((24, 40), trusted=True)
+    return equip(run, lambda: ByIndex(probe_set), None)
+
+
+@pytest.fixture
+def analyzed():
+    run, probe_set = made_up_runs.make_run((24, 40), trusted=True, analyzed=True)
     return equip(run, lambda: ByIndex(probe_set), None)
 
 
@@ -153,3 +161,28 @@ def test_a_model_card_has_both_definitions_and_a_figure(result, tmp_path):
     assert (tmp_path / card.CARD_FIGURE).read_bytes().startswith(b"\x89PNG")
     assert card.CARD_FIGURE in text
     assert "net \\<b\\>\\_1\\_" in text
+
+
+def test_a_notebook_shows_formulas_where_they_are_beyond_chance(analyzed):
+    layer = analyzed["block2/conv"]
+    html = layer._repr_html_()
+    assert f"<br>{describe_formulas(layer)[0]}" in html
+    head, *rows = cells_of(html)
+    assert head[-2:] == ["concept", "formula"]
+    names = [display_name(name) for name in layer.vocabulary.names]
+    shown = 0
+    for row, cells in zip(layer.units, rows, strict=False):
+        found = layer.formulas.units[row.channel]
+        beyond = found is not None and found.is_beyond_chance
+        assert cells[-1] == (f"{found.formula.describe(names)} {found.iou:.3f}" if beyond else "")
+        shown += beyond
+        said = layer.unit(row.unit)._repr_html_()
+        assert ("<p>formula: " in said) == (found is not None)
+        assert found is None or f"<p>formula: {describe_unit_formula(found, layer.vocabulary.names)}</p>" in said
+    assert 0 < shown < len(rows)
+
+
+def test_a_notebook_of_a_run_without_formulas_has_no_column_of_them(trusted):
+    layer = trusted["block2/conv"]
+    assert cells_of(layer._repr_html_())[0][-1] == "concept"
+    assert "formula" not in layer.unit(1)._repr_html_()

@@ -16,6 +16,7 @@ from netdissect.io.text import ESCAPE_UNENCODABLE
 from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
 from netdissect.results import findings
+from netdissect.results.formula_findings import describe_formulas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -103,12 +104,16 @@ def _write_page_files(
 
 
 def _list_findings(layer: LayerResult, result: Result) -> list[str]:
-    """Return what a layer's trust tables say of its counts, as sentences without their full stops; none without tables."""
-    if layer.trust is None:
-        return []
-    threshold = result.settings.threshold
-    warning = findings.warn_of_small_set(layer, result.probe_set.images, threshold)
-    said = (findings.describe_findings(layer, threshold), findings.describe_unconvincing(layer, threshold), warning)
+    """Return what was found of a layer besides its counts, as sentences without their full stops; none for a plain run."""
+    threshold, said = result.settings.threshold, []
+    if layer.trust is not None:
+        warning = findings.warn_of_small_set(layer, result.probe_set.images, threshold)
+        said += [
+            findings.describe_findings(layer, threshold),
+            findings.describe_unconvincing(layer, threshold),
+            warning,
+        ]
+    said += describe_formulas(layer)
     return [sentence for sentence in said if sentence]
 
 
