@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from netdissect.io import atomic
 from netdissect.io.text import make_writable
 from netdissect.results.arrow_arrays import make_number_array, make_text_array
-from netdissect.results.formulas import Formula, FormulaTable, Operator, UnitFormula
+from netdissect.results.formulas import Formula, FormulaFigures, FormulaTable, Operator, UnitFormula
 from netdissect.results.record_values import check_whole_number
 from netdissect.results.table_files import read_columns, require_valid
 
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
 #: Suffixes of the files of a layer's formulas.
 FORMULA_SUFFIXES = _CSV, _TABLE = "-formulas.csv", "-formulas.parquet"
 #: Columns of both tables; the Parquet table has the numbers of concepts and operators too.
-_COLUMNS = (
-    "unit", "label", "iou", "formula", "formula_iou", "length", "proved", "ceiling", "gain", "formula_chance",
-    "beyond_chance",
-)  # fmt: skip
+_COLUMNS = ("unit", "label", "iou", *(field.name for field in fields(FormulaFigures)))
 #: Operators by their number; 0 is none.
 _OPERATORS: tuple[Operator, ...] = get_args(Operator)
 #: The most concepts of a formula.
@@ -184,14 +182,10 @@ def _list_rows(layer: LayerResult) -> list[dict[str, Any]]:
     rows = []
     for channel, found in enumerate(layer.formulas.units):
         if found is not None:
-            label = labels[channel]
-            words = "" if found.formula is None else found.formula.describe(names)
-            values = (
-                channel + 1, names[label] if label >= 0 else "", found.single, words, found.iou,
-                0 if found.formula is None else len(found.formula), int(found.is_proved), found.ceiling, found.gain, found.chance,
-                int(found.is_beyond_chance),
-            )  # fmt: skip
-            rows.append(dict(zip(_COLUMNS, values, strict=True)))
+            label = names[labels[channel]] if labels[channel] >= 0 else ""
+            figures = FormulaFigures.make(found, names).as_dict()
+            figures |= {name: int(figures[name]) for name in ("proved", "beyond_chance")}
+            rows.append({"unit": channel + 1, "label": label, "iou": found.single, **figures})
     return rows
 
 

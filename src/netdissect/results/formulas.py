@@ -5,8 +5,8 @@ Mu and Andreas: "Compositional Explanations of Neurons", NeurIPS 2020.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +79,50 @@ class UnitFormula:
     def is_beyond_chance(self) -> bool:
         """Whether the formula has several concepts and gains more than chance gave."""
         return self.formula is not None and len(self.formula) > 1 and (self.chance is None or self.gain > self.chance)
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaFigures:
+    """What tables say of a unit's best formula; None for a unit that was not asked for.
+
+    Attributes:
+        formula: the best formula in words; empty for a unit without any.
+        formula_iou: its IoU.
+        length: number of its concepts.
+        proved: whether no formula of at most three concepts has a higher IoU.
+        ceiling: IoU of the best formula of any length over the labels.
+        gain: by how much its IoU exceeds that of the best single concept.
+        formula_chance: the largest gain with the labels of other images; None if it was not measured.
+        beyond_chance: whether it has several concepts and gains more than that.
+    """
+
+    formula: str | None = None
+    formula_iou: float | None = None
+    length: int | None = None
+    proved: bool | None = None
+    ceiling: float | None = None
+    gain: float | None = None
+    formula_chance: float | None = None
+    beyond_chance: bool | None = None
+
+    @classmethod
+    def make(cls, found: UnitFormula | None, names: Sequence[str]) -> Self:
+        """Return the figures of a unit.
+
+        Args:
+            found: the unit's best formula; None if it was not asked for.
+            names: the name of every concept of the vocabulary.
+        """
+        if found is None:
+            return cls()
+        words, length = ("", 0) if found.formula is None else (found.formula.describe(names), len(found.formula))
+        return cls(
+            words, found.iou, length, found.is_proved, found.ceiling, found.gain, found.chance, found.is_beyond_chance
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from netdissect.results.activation_ranges import apply_range, find_range
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
 from netdissect.results.findings import describe_findings
+from netdissect.results.formulas import FormulaFigures
 from netdissect.results.panel import ScorePanel
 from netdissect.results.trust_summary import TrustSummary, summarize_tables
 from netdissect.results.unit_result import UnitResult
@@ -230,12 +231,13 @@ class LayerResult:
         """Yield the row of every unit; arrays become lists first, because reading their elements one by one is slow."""
         profiles = zip(*[self._list_best(*place) for place in enumerate(self.vocabulary.categories)], strict=True)
         unlabeled = CategoryBest("", "", 0, 0, 0, 0.0)
-        thresholds, places = self.thresholds.tolist(), self.best.category.tolist()
+        thresholds, places, found = self.thresholds.tolist(), self.best.category.tolist(), self.formulas
         for channel, (threshold, place) in enumerate(zip(thresholds, places, strict=True)):
             profile: tuple[CategoryBest, ...] = next(profiles, ())
             winner = profile[place] if place >= 0 else unlabeled
             trust = self.unit_trust[channel] if self.unit_trust else None
-            yield UnitRow(channel + 1, winner.category, winner.label, winner.score, threshold, profile, trust)
+            formula = None if found is None else FormulaFigures.make(found.units[channel], self.vocabulary.names)
+            yield UnitRow(channel + 1, winner.category, winner.label, winner.score, threshold, profile, trust, formula)
 
     def _list_best(self, position: int, category: str) -> list[CategoryBest]:
         """Return the best concept of every unit in one category."""

@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
+from netdissect.results.formula_findings import describe_unit_formula
 
 if TYPE_CHECKING:
+    from netdissect.results.formulas import UnitFormula
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.trust import UnitTrust
     from netdissect.results.units import UnitRow
@@ -41,6 +43,11 @@ class UnitResult:
         """How far the unit's label can be trusted; None if the run has no trust tables."""
         return self.layer.unit_trust[self.channel] if self.layer.unit_trust else None
 
+    @property
+    def formula(self) -> UnitFormula | None:
+        """The unit's best formula; None if it was not searched (`Result.explain`)."""
+        return None if self.layer.formulas is None else self.layer.formulas.units[self.channel]
+
     @cached_property
     def panel(self) -> dict[str, float | None]:
         """Scores of the unit with its label by name (`ScorePanel`), and the lift over chance; empty for a unit without a label."""
@@ -65,9 +72,11 @@ class UnitResult:
 
     def __repr__(self) -> str:
         row, q = self.row, None if self.trust is None else self.trust.q
+        formula = "" if self.formula is None else describe_unit_formula(self.formula, self.layer.vocabulary.names)
         return (
             f"unit {self.number} of {self.layer.name}: {display_name(row.label) or 'no concept'} ({row.category}), "
             f"{self.layer.score_title} {row.score:.4f}{'' if q is None else f', q {q:.4f}'}"
+            f"{f'; {formula}' if formula else ''}"
         )
 
     def _repr_html_(self) -> str | None:

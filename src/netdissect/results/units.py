@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from netdissect.results.formulas import FormulaFigures
     from netdissect.results.trust import UnitTrust
 
 
@@ -55,6 +56,7 @@ class UnitRow:
         threshold: T, the activation from which the unit's mask is made; NaN if read from a CSV table.
         profile: the best concept of every category, in the order of ``category.csv``.
         trust: how far the label can be trusted; None if the run has no trust tables.
+        formula: the unit's best formula; None if none were searched in its layer.
     """
 
     unit: int
@@ -64,6 +66,7 @@ class UnitRow:
     threshold: float
     profile: tuple[CategoryBest, ...]
     trust: UnitTrust | None = None
+    formula: FormulaFigures | None = None
 
     @property
     def channel(self) -> int:
@@ -75,7 +78,7 @@ class UnitRow:
         return self.as_dict()[field]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row under the CSV's column names, with `channel` and `threshold`, and its `UnitTrust` if it has one."""
+        """Return the row under the CSV's column names, with `channel` and `threshold`, and its `UnitTrust` and `FormulaFigures` if it has them."""
         row: dict[str, Any] = {
             "unit": self.unit, "channel": self.channel, "category": self.category, "label": self.label,
             "score": self.score, "threshold": self.threshold,
@@ -88,7 +91,9 @@ class UnitRow:
             row[f"{best.category}-iou"] = best.iou
             if best.other_score is not None:
                 row[f"{best.category}-score"] = best.other_score
-        return row if self.trust is None else row | self.trust.as_dict()
+        for figures in (self.trust, self.formula):
+            row |= {} if figures is None else figures.as_dict()
+        return row
 
 
 class UnitTable(Sequence[UnitRow]):
@@ -129,7 +134,7 @@ class UnitTable(Sequence[UnitRow]):
         return f"{len(self)} units (unit, {self.score_title}, {'q, ' if tested else ''}category, label):\n{head}{more}"
 
     def to_arrow(self) -> pa.Table:
-        """Return the rows as a pyarrow Table, one column per CSV field, and one per figure of `UnitTrust`."""
+        """Return the rows as a pyarrow Table, one column per CSV field, and one per figure of `UnitTrust` and `FormulaFigures`."""
         import pyarrow as pa
 
         rows = [row.as_dict() for row in self._rows]
@@ -140,7 +145,7 @@ class UnitTable(Sequence[UnitRow]):
         return pa.Table.from_pylist(rows, schema=schema)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the rows as a pandas DataFrame, with NaN for figures of `UnitTrust` that are None.
+        """Return the rows as a pandas DataFrame, with NaN for figures of `UnitTrust` and `FormulaFigures` that are None.
 
         Raises:
             MissingExtraError: if pandas is not installed.

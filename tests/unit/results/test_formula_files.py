@@ -180,3 +180,28 @@ def test_findings_count_formulas_beyond_chance_and_name_those_that_gain_most(run
 
 def test_every_operator_has_a_number():
     assert formula_files._OPERATORS == ("or", "and", "and not")
+
+
+def test_units_carry_their_formulas_into_other_tables(run):
+    layer = add(run, UNITS)["block1/conv"]
+    names = run.probe_set.vocabulary.names
+    assert layer.unit(5).formula is UNITS[4]
+    assert layer.unit(3).formula is None
+    assert "no formula gains more than chance: +0.10, by chance +0.20" in repr(layer.unit(5))
+    row = layer.unit(1).row
+    assert (row["formula"], row["gain"], row["beyond_chance"]) == (
+        f"({names[0]} OR {names[1]}) AND NOT {names[4]}",
+        0.125,
+        True,
+    )
+    table = layer.units.to_arrow()
+    frame = dict(
+        zip(
+            table["unit"].to_pylist(),
+            zip(table["formula_iou"].to_pylist(), table["proved"].to_pylist(), strict=True),
+            strict=True,
+        )
+    )
+    assert frame == {1: (0.25, True), 2: (0.2, True), 3: (None, None), 4: (0.0, True), 5: (0.3, True)}
+    assert layer.units.to_pandas().set_index("unit").loc[1, "ceiling"] == 0.5
+    assert "formula" not in run["block1/conv"].units.to_arrow().column_names
