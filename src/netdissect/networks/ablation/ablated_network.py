@@ -15,7 +15,8 @@ from netdissect.networks.ablation.class_outputs import (
     pick_class_outputs,
     take_logarithm,
 )
-from netdissect.networks.ablation.cut_forward import keep_output, repeat_images
+from netdissect.networks.ablation.cut_forward import keep_output
+from netdissect.networks.ablation.set_removal import SetRemoval
 from netdissect.networks.ablation.unit_removal import find_unit_removal
 from netdissect.networks.image_upload import ImageUpload
 from netdissect.networks.module_copies import FORWARD_ERRORS
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
     from netdissect.networks.listed_network import ListedNetwork
     from netdissect.networks.probe import ProbedLayer
     from netdissect.protocols import ConceptSource
-
-#: Images times sets that run at once above the layer, at most.
-MAX_ROWS = 256
-#: The same in bytes of the layer's output.
-_MAX_BYTES = 2**28
-#: Outputs of the same network differ by rounding between batches by at most this, relative to the largest output.
-_ROUNDING = {torch.float32: 1e-3, torch.float64: 1e-6}
-_COARSE_ROUNDING = 0.05
-#: Outputs that change by more than this when other images are computed below a cut by-pass it; else they are the same bits.
-_NOISE = 1e-6
 
 
 class AblatedNetwork:
@@ -59,43 +50,33 @@ class AblatedNetwork:
         self._removal = find_unit_removal(entry, entry.info.trace, network.name)
         self._open = contextlib.ExitStack()
         self._forward: CutForward | None = None
-        self._cut = 0
+        self._sets: SetRemoval | None = None
         self._is_checked = False
         self._gives_probabilities = False
-        self._captured: tuple[NDArray[np.generic], int, Any] | None = None
         self.layer = entry.layer
         self.input_size = input_size
         self.classes = 0
-        cells = int(np.prod(entry.info.shape)) // max(1, entry.info.shape[self._removal.image_dim])
-        self._rows = max(1, min(MAX_ROWS, _MAX_BYTES // (4 * cells)))
 
     @property
     def note(self) -> str:
         """Why parts below the layer run for every set of units; empty if they do not."""
-        if self._cut == 0:
-            return ""
-        assert self._forward is not None
-        return (
-            f"a branch by-passes layer {self.layer.name}: for every set of units the network runs again from "
-            f"{self._forward.cuts[self._cut]}"
-        )
+        return "" if self._sets is None else self._sets.describe(self.layer.name)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             self._forward = stack.enter_context(
                 self._network.open_class_forward(self._entry, self.input_size, self._device)
             )
-            stack.callback(self._forget)
+            self._sets = SetRemoval(self._forward, self._removal, self._read_outputs)
+            self._is_checked = False
             with torch.inference_mode():
                 self._inspect_outputs()
             self._open = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._forward = None
         self._open.close()
-
-    def _forget(self) -> None:
-        self._forward, self._captured = None, None
 
     def model_input(self, concepts: ConceptSource, image: int) -> NDArray[np.generic]:
         """Return the network's input for an image of a probe set."""
@@ -127,44 +108,16 @@ class AblatedNetwork:
         Raises:
             ActivationError: if it fails on these images, or an output is not finite.
         """
+        assert self._sets is not None, "enter the block first"
         sets, constants = torch.from_numpy(removed), torch.from_numpy(values)
         found = np.empty((len(removed), len(inputs), self.classes), np.float32)
         with torch.inference_mode(), self._explain_errors():
             if not self._is_checked:
-                self._check_cut(self._prepare(inputs))
-            for start in range(0, len(inputs), self._rows):
-                batch = slice(start, start + self._rows)
-                found[:, batch] = self._remove_from(inputs[batch], sets, constants)
+                self._check_cut(self._sets, self._prepare(inputs[:3]))
+            for start in range(0, len(inputs), self._sets.rows):
+                batch = slice(start, start + self._sets.rows)
+                found[:, batch] = self._to_array(self._sets(self._prepare(inputs[batch]), sets, constants))
         return found
-
-    def _remove_from(
-        self, inputs: NDArray[np.generic], sets: torch.Tensor, values: torch.Tensor
-    ) -> NDArray[np.float32]:
-        passing = self._get_forward().capture(self._prepare(inputs), self._cut)
-        if passing is None:
-            raise self._make_skipped_error()
-        step = max(1, self._rows // len(inputs))
-        parts = [
-            self._to_array(self._resume(passing, len(inputs), sets[start : start + step], values))
-            for start in range(0, len(sets), step)
-        ]
-        return np.concatenate(parts).reshape(len(sets), len(inputs), self.classes)
-
-    def _resume(
-        self, passing: Any, images: int, sets: torch.Tensor, values: torch.Tensor, cut: int | None = None
-    ) -> torch.Tensor:
-        """Return the class outputs (K B, Y) of B images without each of K sets, from what passes the cut."""
-        cut = self._cut if cut is None else cut
-
-        def remove_sets(output: torch.Tensor) -> torch.Tensor:
-            return self._removal(output, sets, values, images)
-
-        forward = self._get_forward()
-        if cut == 0:
-            outputs = forward.resume(remove_sets(passing), cut, keep_output)
-        else:
-            outputs = forward.resume(repeat_images(passing, images, len(sets)), cut, remove_sets)
-        return self._read_outputs(outputs, images * len(sets))
 
     def _inspect_outputs(self) -> None:
         """Find the class outputs and the cut, with noise in the place of images.
@@ -197,36 +150,13 @@ class AblatedNetwork:
                 f"the class outputs of {self._network.name} do not depend on layer {self.layer.name} with its weights: choose another layer, "
                 f"netdissect layers shows them"
             )
-        self._check_cut(x)
-        self._is_checked = False
+        assert self._sets is not None
+        self._sets.choose(x)
 
-    def _check_cut(self, x: torch.Tensor) -> None:
-        """Choose the first cut, from the present one on, with which two sets of units give what separate passes give."""
-        x = torch.cat([x, x.flip(-1)])[:: max(1, len(x))][:2] if len(x) == 1 else x[:3]
-        sets = torch.from_numpy(np.random.default_rng(0).random((2, self.layer.units)) < 0.5)
-        values = torch.zeros(self.layer.units)
-        last = len(self._get_forward().cuts) - 1
-        expected = torch.cat([self._resume(x, len(x), one[None], values, last) for one in sets])
-        while self._cut < last and not self._is_valid(x, sets, values, expected):
-            self._cut += 1
+    def _check_cut(self, sets: SetRemoval, x: torch.Tensor) -> None:
+        """Check the chosen cut on the first images; of one image, together with its mirror image."""
+        sets.choose(torch.cat([x, x.flip(-1)]) if len(x) == 1 else x)
         self._is_checked = True
-
-    def _is_valid(self, x: torch.Tensor, sets: torch.Tensor, values: torch.Tensor, expected: torch.Tensor) -> bool:
-        try:
-            passing = self._get_forward().capture(x, self._cut)
-            found = self._resume(passing, len(x), sets, values)
-            self._get_forward().change_noise()
-            again = self._resume(passing, len(x), sets, values)
-        except (*FORWARD_ERRORS, NetdissectError) as error:
-            if "memory" in str(error):
-                raise
-            return False
-        if found.shape != expected.shape:
-            return False
-        largest = max(float(expected.abs().max()), 1e-6)
-        bound = largest * _ROUNDING.get(expected.dtype, _COARSE_ROUNDING)
-        is_separate = float((again - found).abs().max()) <= _NOISE * largest
-        return is_separate and float((found - expected).abs().max()) <= bound
 
     def _get_forward(self) -> CutForward:
         assert self._forward is not None, "enter the block first"

@@ -51,8 +51,24 @@ class CutForward(Protocol):
         """
         ...
 
+    def capture_after(self, x: torch.Tensor, edit: Edit, /) -> torch.Tensor | None:
+        """Run the network to the first product of weights after the layer, and return what enters it.
+
+        Args:
+            x: the network's input.
+            edit: as for `run`.
+
+        Returns:
+            what enters the next linear layer or convolution; None if there is none after the layer.
+        """
+        ...
+
+    def resume_after(self, value: torch.Tensor, /) -> Any:
+        """Run the network on from the first product of weights after the layer, with what enters it, of any number of images."""
+        ...
+
     def change_noise(self) -> None:
-        """Exchange what is computed below a cut in `resume`: outputs that change with it by-pass the cut."""
+        """Exchange what is computed below a cut in `resume` and `resume_after`: outputs that change with it by-pass the cut."""
         ...
 
 

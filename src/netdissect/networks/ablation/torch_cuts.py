@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from netdissect.networks.probe import ProbedLayer
     from netdissect.networks.torch_network import TorchNetwork
 
+#: Modules that compute products of weights, before which units are apart.
+_PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
+#: Number of the cut before the first product of weights after the layer.
+_AFTER = -2
+
 
 class TorchCuts:
     """The forward pass of a torch module, a CutForward; `hook` registers what it needs.
@@ -57,6 +62,7 @@ class TorchCuts:
         self._noise = noise
         self._around = [name for name in _list_around(selector.module) if name in modules]
         self.cuts = ("the layer", *(f"the input of {name}" for name in self._around), "the images")
+        self._after = ""
         self._calls: Counter[str] = Counter()
         self._entries: dict[str, int] = {}
         self._edit: Edit = keep_output
@@ -84,6 +90,18 @@ class TorchCuts:
             return self.run(value, edit)
         return self._pass(self._noise, edit, cut, value)
 
+    def capture_after(self, x: torch.Tensor, edit: Edit) -> torch.Tensor | None:
+        """Run the network to the first product of weights after the layer (see `CutForward.capture_after`)."""
+        self._after = ""
+        with contextlib.suppress(StopForward):
+            self._pass(x, edit, _AFTER, None)
+        captured, self._captured = self._captured, None
+        return captured if isinstance(captured, torch.Tensor) else None
+
+    def resume_after(self, value: torch.Tensor) -> Any:
+        """Run the network on from the first product of weights after the layer."""
+        return self._pass(self._noise, keep_output, _AFTER, value)
+
     def change_noise(self) -> None:
         """Exchange what is computed below a cut in `resume`."""
         self._noise = -self._noise.flip(0, -1)
@@ -97,9 +115,11 @@ class TorchCuts:
                     self._make_entry_hook(place + 1), with_kwargs=True
                 )
                 stack.callback(handle.remove)
-            for part in self._modules.values():
+            for name, part in self._modules.items():
                 if isinstance(part, nn.Softmax):
                     stack.callback(part.register_forward_hook(self._record_softmax).remove)
+                if isinstance(part, _PRODUCTS):
+                    stack.callback(part.register_forward_pre_hook(self._make_product_hook(name)).remove)
             stack.enter_context(hook_output(self._modules, self._selector, self._exchange))
             yield
 
@@ -140,6 +160,20 @@ class TorchCuts:
             return self._value
 
         return exchange_input
+
+    def _make_product_hook(self, name: str) -> Callable[..., Any]:
+        def exchange_first(_module: nn.Module, inputs: Any) -> Any:
+            is_after = self._calls[""] >= self._last_call
+            if self._cut != _AFTER or not is_after or not inputs or self._after not in ("", name):
+                return None
+            if self._value is None:
+                self._after, self._captured = name, inputs[0]
+                raise StopForward
+            value, self._value = self._value, None
+            self._cut = -1
+            return (value, *inputs[1:])
+
+        return exchange_first
 
     def _record_softmax(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Record the last softmax over classes, whose input is used if its output is the network's."""

@@ -168,6 +168,43 @@ def test_values_take_the_place_of_removed_activations():
     np.testing.assert_allclose(found[0], [expected, expected], atol=1e-5)
 
 
+class Pooled(nn.Module):
+    """A layer whose units are pooled after a shortcut around it, then flattened into 2 x 2 cells each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, 1, 1)
+        self.pool, self.fc = nn.AdaptiveMaxPool2d(2), nn.Linear(32, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        return self.fc(self.pool(torch.relu(x + self.conv(x))).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("module", "layer", "is_pooled"),
+    [
+        (make_small_net(), "conv2", True),
+        (make_small_net(), "conv1", False),
+        (Pooled(), "conv", True),
+        (Pooled(), "stem", False),
+        (TokenNet(), "mlp", False),
+        (Residual(), "groups.1", True),
+    ],
+)
+def test_where_units_are_pooled_after_the_layer_sets_choose_from_two_runs(module, layer, is_pooled):
+    network = wrap_module(module.eval())
+    images = draw_images(5, (16, 16))
+    images[1] = images[0]
+    with network.open_ablation(layer, (16, 16), device=CPU) as source:
+        removed = draw_sets(7, source.layer.units)
+        values = np.linspace(-1, 1, source.layer.units, dtype=np.float32)
+        found = source.remove(images, removed, values)
+        assert source._sets.is_pooled == is_pooled
+        source._sets.is_pooled, source._sets.cut = False, len(source._forward.cuts) - 1
+        np.testing.assert_allclose(found, source.remove(images, removed, values), atol=1e-5)
+
+
 def test_a_branch_is_found_also_where_outputs_hardly_depend_on_the_image():
     class Weak(nn.Module):
         def __init__(self):

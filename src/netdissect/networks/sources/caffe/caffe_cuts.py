@@ -43,6 +43,7 @@ class CaffeCuts:
         valid = [v for v in sorted(below - {self._input}, reverse=True) if self._is_passed(v)]
         cuts = [self._layer] if self._is_passed(self._layer) else [-1, *valid[:1]]
         self._versions = [*cuts, self._input]
+        self._after = self._find_after()
         self.cuts = ("the layer", *(f"blob {net.graph.blobs[v]}" for v in cuts[1:]), "the images")
 
     def run(self, x: Tensor, edit: Edit) -> Tensor:
@@ -58,6 +59,15 @@ class CaffeCuts:
         version = self._get_version(cut)
         return self._compute({version: edit(value) if version == self._layer else value}, self._outputs, edit)
 
+    def capture_after(self, x: Tensor, edit: Edit) -> Tensor | None:
+        """Run the network to the first product of weights after the layer (see `CutForward.capture_after`)."""
+        return None if self._after is None else self._compute({self._input: x}, self._after, edit)
+
+    def resume_after(self, value: Tensor) -> Tensor:
+        """Run the network on from the first product of weights after the layer."""
+        assert self._after is not None
+        return self._compute({self._after: value}, self._outputs, keep_output)
+
     def change_noise(self) -> None:
         """Do nothing, since nothing below a cut is computed again."""
 
@@ -65,6 +75,16 @@ class CaffeCuts:
         if self._versions[cut] < 0:
             raise ValueError("a branch by-passes the layer")
         return self._versions[cut]
+
+    def _find_after(self) -> int | None:
+        """Return the blob that enters the first product of weights after the layer, if nothing by-passes it."""
+        for step in self._net.graph.steps:
+            if step.kind in ("Convolution", "InnerProduct") and len(step.bottoms) == 1:
+                version = step.bottoms[0]
+                below = {v for one in self._net.graph.find_steps([version]) for v in one.bottoms}
+                if self._layer in below:
+                    return version if self._is_passed(version) else None
+        return None
 
     def _is_passed(self, version: int) -> bool:
         """Return whether every way from the network's inputs to the class outputs leads through a version of a blob."""
