@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +74,31 @@ def test_damaged_trust_tables_are_an_error_or_possible(trusted, changes):
             return
     assert len(again.unit_trust) == len(expected.unit_trust)
     assert again.summarize_trust().detectors == expected.summarize_trust().detectors
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explained")
+    result, _ = made_up_runs.make_run((6,), 8, pictures=12)
+    layer = result["block1/conv"]
+    layer = replace(layer, formulas=made_up_runs.make_formulas(layer))
+    files.save_run(replace(result, layers={layer.name: layer}), folder)
+    unsigned(folder)
+    return folder, layer.formulas
+
+
+@settings(max_examples=80)
+@given(changes=changes_of_bytes)
+def test_damaged_formulas_are_an_error_or_as_they_were(explained, changes):
+    folder, expected = explained
+    name = "block1-conv-formulas.parquet"
+    with damage_file(folder / name, changes):
+        try:
+            again = files.load_run(folder)["block1/conv"].formulas
+        except NetdissectError as error:
+            check_one_sentence(error, name)
+            return
+    assert again.units == expected.units
 
 
 @settings(max_examples=80)
