@@ -1,16 +1,18 @@
 """Take the screenshots of a run's report for the README and the docs.
 
-    python -m benchmarks screenshots -- RUN [OUT] [--units N M]        OUT: docs/images by default
+    python -m benchmarks screenshots -- RUN [OUT] [--units N M] [--look LOOK]        OUT: docs/images by default
 
 Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. They show the last
 layer, its two strongest units (or two others, by their numbers in the report), the concept of the first, and, of a run with
-ablations, what class outputs lose without units.
+ablations, what class outputs lose without units. With --look, they show the page of a look (`netdissect look`) instead, with
+the point on the strongest unit of its first image.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +102,31 @@ def take_screenshots(
     return files
 
 
+def take_look_screenshots(look: Path, out: Path) -> list[Path]:
+    """Take screenshots of the page in a look's folder; return the files, ``look.png`` and ``look-dark.png``."""
+    from playwright.sync_api import sync_playwright
+
+    layers = json.loads((look / "look.json").read_text())["images"][0]["layers"]
+    strongest = list(layers.values())[-1]["units"][0]
+    files = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        for name, theme in (("look", "light"), ("look-dark", "dark")):
+            page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+            page.goto((look / "index.html").resolve().as_uri())
+            page.wait_for_function("() => document.documentElement.classList.contains('running')")
+            box = page.locator("#frame").bounding_box()
+            assert box is not None
+            page.mouse.click(box["x"] + strongest["x"] * box["width"], box["y"] + strongest["y"] * box["height"])
+            if theme == "dark":
+                page.locator("#point-list button").first.click()
+            page.wait_for_timeout(500)
+            files.append(out / f"{name}.png")
+            files[-1].write_bytes(compress_png(Image.open(io.BytesIO(page.screenshot())).convert("RGB")))
+        browser.close()
+    return files
+
+
 def compress_png(image: Image.Image) -> bytes:
     """Return an image as an optimized PNG file, with a palette where it would be large."""
     for palette in (False, True):
@@ -119,8 +146,13 @@ def main(rest: Sequence[str] | None = None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path, nargs="?", default=OUT)
     parser.add_argument("--units", type=int, nargs=2, default=())
+    parser.add_argument("--look", type=Path)
     arguments = parser.parse_args(rest)
-    for path in take_screenshots(arguments.run / "html" / "index.html", arguments.out, units=arguments.units):
+    if arguments.look is not None:
+        files = take_look_screenshots(arguments.look, arguments.out)
+    else:
+        files = take_screenshots(arguments.run / "html" / "index.html", arguments.out, units=arguments.units)
+    for path in files:
         print(path, path.stat().st_size)
 
 

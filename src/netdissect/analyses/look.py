@@ -20,6 +20,7 @@ from netdissect.optional_libraries import import_optional
 from netdissect.progress import show_progress
 from netdissect.report.image_look import find_labeled
 from netdissect.report.look_files import write_look
+from netdissect.report.look_notebook import render_look
 from netdissect.results.run_result import Result
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class LookResult:
 
     def __repr__(self) -> str:
         return "\n".join(self.list_lines())
+
+    def _repr_html_(self) -> str:
+        return render_look(self.images, self.threshold, self.note)
 
     @property
     def rows(self) -> list[tuple[str, FiringUnit]]:

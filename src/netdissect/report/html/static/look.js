@@ -24,7 +24,7 @@
     byId("image").src = getSource(image);
     byId("image").alt = name;
     frame.style.aspectRatio = `${width} / ${height}`;
-    frame.style.maxWidth = `calc(max(62vh, 320px) * ${width / height})`;
+    frame.style.maxWidth = `calc(max(60vh, 320px) * ${width / height})`;
     frame.setAttribute("aria-label", `${name}. Arrow keys move the point.`);
     setText(byId("caption"), row === null ? name : `${name}, row ${row}`);
     for (const [at, button] of [...byId("thumbs").children].entries()) setCurrent(button, "aria-current", at === image);
