@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.analyses.ablate import ablate
     from netdissect.analyses.best_formulas import explain
     from netdissect.analyses.discriminate import discriminate
     from netdissect.analyses.look import LookResult, look
@@ -75,6 +76,7 @@ _MODULES = {
     "SourceImage": "netdissect.probe_sets.source",
     "UnitTable": "netdissect.results.units",
     "Vocabulary": "netdissect.concepts",
+    "ablate": "netdissect.analyses.ablate",
     "add_reference": "netdissect.api",
     "build_broden": "netdissect.probe_sets.compile.build_broden",
     "compare": "netdissect.experiments.compare_runs",
@@ -110,7 +112,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "LookResult", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
+    "ablate", "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
 ]  # fmt: skip

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Unpack
 
     from torch import nn
 
+    from netdissect.analyses.ablate import AblationOptions
     from netdissect.analyses.given_images import GivenImage
+    from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource, Progress
@@ -84,3 +87,15 @@ class RunAnalyses:
             run, network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
             progress=progress,
         )  # fmt: skip
+
+    def ablate(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        data: ImageData | None,
+        **options: Unpack[AblationOptions],
+    ) -> Result:
+        """Return the run with what class outputs lose without the units of each concept."""
+        from netdissect.analyses.ablate import ablate
+
+        return ablate(run, network, data, **options)

@@ -18,6 +18,7 @@ from cyclopts import UNSET, App, CycloptsError, Parameter, Token, convert
 
 import netdissect
 from netdissect.cli import environment
+from netdissect.cli.ablate import ablate
 from netdissect.cli.compare import compare
 from netdissect.cli.console import LogPrinter, print_error
 from netdissect.cli.control import control
@@ -84,6 +85,7 @@ app.command(units, usage="Usage: netdissect units RUN [CONCEPT …] [OPTIONS]")
 app.command(track, usage="Usage: netdissect track RUN … [OPTIONS]")
 app.command(explain, usage="Usage: netdissect explain RUN [MODEL] [OPTIONS]")
 app.command(discriminate, usage="Usage: netdissect discriminate RUN [MODEL] [OPTIONS]")
+app.command(ablate, usage="Usage: netdissect ablate RUN [MODEL] [OPTIONS]")
 app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)

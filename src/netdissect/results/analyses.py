@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Unpack
 
     from torch import nn
 
+    from netdissect.analyses.ablate import AblationOptions
     from netdissect.analyses.given_images import GivenImage
+    from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource, Progress
@@ -65,4 +68,14 @@ class Analyses(Protocol):
         progress: Progress | bool | None,
     ) -> LookResult:
         """Find which labeled units fire in images, and where (`netdissect.look`)."""
+        ...
+
+    def ablate(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        data: ImageData | None,
+        **options: Unpack[AblationOptions],
+    ) -> Result:
+        """Return the run with what class outputs lose without the units of each concept (`Result.ablate`)."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from netdissect.bounds import require_between, require_choice
 from netdissect.errors import RunError, UnknownLayerError, suggest_nearest
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from netdissect.analyses.ablate import AblationOptions
     from netdissect.analyses.given_images import GivenImage
+    from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
@@ -285,6 +287,19 @@ class Result:
             self, network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
             progress=progress,
         )  # fmt: skip
+
+    def ablate(
+        self,
+        network: nn.Module | str | Network | None = None,
+        data: ImageData | None = None,
+        **options: Unpack[AblationOptions],
+    ) -> Result:
+        """Measure what class outputs lose without the units of each concept; the arguments are those of `netdissect.ablate`.
+
+        Returns:
+            the run with ``result[layer].ablation``; `save` writes it into the run's folder.
+        """
+        return self._require_analyses().ablate(self, network, data, **options)
 
     def _require_presenter(self) -> Presenter:
         if self.presenter is None:

@@ -1,6 +1,6 @@
 """What outputs lose when units are removed: margins, balanced accuracy, and comparison with other sets of units.
 
-Outputs are logits of Y classes; `label` is the class of every image.
+Outputs are logits of Y classes; `label` is the class of every image. docs/ablation.md says what each number answers.
 """
 
 from __future__ import annotations

@@ -1,0 +1,258 @@
+"""What the network's class outputs lose without the units of each concept: `ablate` (docs/ablation.md)."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, TypedDict, get_args
+
+import numpy as np
+
+from netdissect.analyses.ablation_targets import choose_targets, group_units
+from netdissect.analyses.class_curves import measure_curves
+from netdissect.analyses.concept_ablations import divide_images, measure_concepts
+from netdissect.analyses.finished_run import open_asked_run
+from netdissect.analyses.image_classes import open_labeled_images
+from netdissect.analyses.run_network import open_run_network
+from netdissect.analyses.run_probe_set import open_run_probe_set
+from netdissect.arguments import resolve_layer_names
+from netdissect.bounds import require_choice, require_integer
+from netdissect.engine.removal_passes import RemovalPasses
+from netdissect.errors import SettingsError
+from netdissect.progress import require_progress, show_progress
+from netdissect.results.ablation import LayerAblation, Replacement
+from netdissect.results.run_folder import WORK, hash_facts
+from netdissect.runtime.array_store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from netdissect.analyses.class_names import ClassNamesLike
+    from netdissect.analyses.finished_run import AskedRun
+    from netdissect.analyses.image_classes import ImageData, ImageLabelsLike
+    from netdissect.analyses.labeled_images import LabeledImages
+    from netdissect.networks.load_options import LoadOptions
+    from netdissect.networks.network import Network
+    from netdissect.protocols import AblationSource, Progress
+    from netdissect.results.run_result import Result
+
+#: The fewest matched sets, because fewer cannot give p < 0.05, and the most.
+_FEWEST_SETS, _MOST_SETS = 20, 10_000
+#: Note of classes whose outputs nothing names.
+ORDER_NOTE = (
+    "classes are taken in the order of their names, because neither the network nor --classes names its outputs"
+)
+#: Bytes that checkpoints of a run without a folder may take in memory.
+_UNLIMITED = 2**62
+
+
+class AblationOptions(TypedDict, total=False):
+    """The keyword arguments of `ablate`."""
+
+    labels: ImageLabelsLike | None
+    classes: ClassNamesLike | None
+    layers: str | Sequence[str] | None
+    to: Replacement
+    matched: int
+    curve: bool
+    split: str | None
+    limit: int | None
+    device: str | None
+    loading: LoadOptions | None
+    progress: Progress | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AblationPlan:
+    """What is removed and measured, checked.
+
+    Attributes:
+        layers: names of the run's layers.
+        replacement: what takes the place of removed activations.
+        matched: the most matched sets of a concept.
+        curve: whether single classes are measured without their most important units.
+    """
+
+    layers: tuple[str, ...]
+    replacement: Replacement
+    matched: int
+    curve: bool
+
+
+def ablate(
+    run: Result | str | Path,
+    network: nn.Module | str | Network | None = None,
+    data: ImageData | None = None,
+    *,
+    labels: ImageLabelsLike | None = None,
+    classes: ClassNamesLike | None = None,
+    layers: str | Sequence[str] | None = None,
+    to: Replacement = "zero",
+    matched: int = 200,
+    curve: bool = True,
+    split: str | None = None,
+    limit: int | None = None,
+    device: str | None = None,
+    loading: LoadOptions | None = None,
+    progress: Progress | bool | None = None,
+) -> Result:
+    """Measure what class outputs lose when the units of each concept are removed (docs/ablation.md).
+
+    Args:
+        run: a result, or the folder of a run, into which the answer is saved; an interrupted ablation of a folder continues.
+        network: the run's network; None if it is the bundled one. It needs class outputs.
+        data: images whose class is known (`open_labeled_images`); None takes the run's probe set, whose labels of whole images are
+            the classes.
+        labels: a table of images and their classes, or the class of every image.
+        classes: the classes in the order of the network's outputs, or a file that lists them; None takes those that the network
+            knows, else those of the images in the order of their names.
+        layers: layers of the run, also by patterns such as ``conv*``; None for all.
+        to: what takes the place of removed activations: ``"zero"``, or ``"mean"``, the unit's mean over these images.
+        matched: the most sets of other units that each concept's units are compared with, from 20 to 10,000.
+        curve: whether every class is also measured without its 1, 4 and 20 most important units.
+        split: only images of this split.
+        limit: at most this many images.
+        device: where the network runs, such as ``"cuda"``; None takes the run's setting.
+        loading: options for a network that is given as MODEL.
+        progress: shows how far the work is; True draws progress bars on a terminal or in a notebook.
+
+    Returns:
+        the run with ``result[layer].ablation``.
+
+    Raises:
+        SettingsError: if arguments are out of range, or do not fit each other or the network.
+        ModelError: if the network has no class outputs, or they do not depend on the layer.
+        NetdissectError: one of its other subclasses, if the run, the network or the images cannot be opened.
+    """
+    require_progress(progress)
+    from netdissect.run import resolve_device
+
+    with open_asked_run(run) as asked, show_progress(progress) as shown:
+        result = asked.result
+        plan = _check_plan(result, layers, to, matched, curve)
+        where = resolve_device(result.settings.device if device is None else device)
+        opened = open_run_network(result, network, loading)
+        known = opened.classes if classes is None else classes
+        given = open_run_probe_set(result, None) if data is None else data
+        images = open_labeled_images(given, known, labels, split=split, limit=limit)
+        if known is None:
+            images = replace(images, notes=(*images.notes, ORDER_NOTE))
+        if not images.labeled.size:
+            raise SettingsError(f"no image of {images.source.name} has one of the {len(images.classes)} classes")
+        return asked.save(_ablate_layers(asked, opened, images, plan, where, shown), shown)
+
+
+def _check_plan(
+    run: Result, layers: str | Sequence[str] | None, replacement: Replacement, matched: int, curve: bool
+) -> AblationPlan:
+    """Check what is asked of a run before anything is computed."""
+    require_choice("to", replacement, get_args(Replacement))
+    require_integer("matched", matched, _FEWEST_SETS, _MOST_SETS)
+    names = list(run.layers) if layers is None else resolve_layer_names(layers, None)
+    found = dict.fromkeys(layer for name in names for layer in (fnmatch.filter(run.layers, name) or [run[name].name]))
+    return AblationPlan(tuple(found), replacement, matched, curve)
+
+
+def _ablate_layers(
+    asked: AskedRun,
+    network: Network,
+    images: LabeledImages,
+    plan: AblationPlan,
+    device: torch.device,
+    progress: Progress,
+) -> Result:
+    """Return a run with the ablations of layers."""
+    run, stores = asked.result, []
+    shares = images.find_concept_shares(run.probe_set.vocabulary, progress)
+    found = dict(run.layers)
+    for name in plan.layers:
+        with network.open_ablation(name, run.network.input_size, device=device) as source:
+            _require_classes(source, images)
+            stores.append(_open_store(asked, images, plan, name))
+            passes = RemovalPasses(source, images.source, images.labels, stores[-1], progress.advance)
+            found[name] = replace(found[name], ablation=_ablate_layer(run, passes, images, shares, plan, progress))
+    for store in stores:
+        store.clear()
+    return replace(run, layers=found)
+
+
+def _ablate_layer(
+    run: Result,
+    passes: RemovalPasses,
+    images: LabeledImages,
+    shares: NDArray[np.float64] | None,
+    plan: AblationPlan,
+    progress: Progress,
+) -> LayerAblation:
+    """Return the ablations of one layer."""
+    layer, seed = run[passes.source.layer.name], run.settings.seed
+    units, notes = group_units(layer, run.settings.threshold)
+    targets, left_out = choose_targets(layer, units, images, shares)
+    progress.start(f"{layer.name}: whole network", images.labeled.size)
+    outputs, mean = passes.measure(images.labeled)
+    values = (mean if plan.replacement == "mean" else np.zeros_like(mean)).astype(np.float32)
+    own = images.labels[images.labeled]
+    accuracy = float((outputs.argmax(axis=1) == own).mean())
+    progress.start(f"{layer.name}: units of concepts", int(sum(images.counts[target.of_class] for target in targets)))
+    folds = divide_images(images, _find_grouping(run, images), seed)
+    concepts = measure_concepts(
+        passes, images, targets, layer.vocabulary, outputs, mean, values, plan.matched, folds, seed
+    )
+    curves = measure_curves(passes, images, outputs, values, seed, progress) if plan.curve else ()
+    said = (*_warn_of_guessing(accuracy, images), *notes, *images.notes, *filter(None, [passes.source.note]))
+    return LayerAblation(
+        plan.replacement, len(own), passes.source.classes, accuracy, concepts, curves, plan.matched, left_out, said
+    )
+
+
+def _require_classes(source: AblationSource, images: LabeledImages) -> None:
+    """Check that there is a class for every output.
+
+    Raises:
+        SettingsError: if there are more or fewer.
+    """
+    if len(images.classes) != source.classes:
+        raise SettingsError(
+            f"the network has {source.classes:,} class outputs, and {len(images.classes):,} classes are known "
+            f"({', '.join(images.classes[:3])}, …): give the list of its classes, in the order of its outputs, with --classes"
+        )
+
+
+def _warn_of_guessing(accuracy: float, images: LabeledImages) -> list[str]:
+    """Return a warning if the network recognizes no more images than always naming the most frequent class would."""
+    most = int(images.counts.argmax())
+    share = float(images.counts[most]) / images.labeled.size
+    if accuracy > share:
+        return []
+    return [
+        (
+            f"the network recognizes {accuracy:.1%} of the images, and {share:.1%} are of class {images.classes[most]}: its classes may "
+            f"be in another order; give their list with --classes"
+        )
+    ]
+
+
+def _find_grouping(run: Result, images: LabeledImages) -> str | None:
+    """Return what says which images belong together, if the images are those of the run."""
+    return run.settings.group_by if images.source.fingerprint == run.probe_set.fingerprint else None
+
+
+def _open_store(asked: AskedRun, images: LabeledImages, plan: AblationPlan, layer: str) -> Store:
+    """Open the checkpoints of one layer's passes: in the run's work folder, if the answer is saved, else in memory."""
+    if asked.folder is None or not asked.is_saved:
+        return Store(budget=_UNLIMITED)
+    run = asked.result
+    units, _ = group_units(run[layer], run.settings.threshold)
+    facts = asdict(plan) | {
+        "layers": layer,
+        "network": run.network.fingerprint,
+        "images": images.fingerprint,
+        "units": list(units.values()),
+        "seed": run.settings.seed,
+    }
+    return Store(asked.folder / WORK / f"ablation-{hash_facts(facts)}", budget=0)
