@@ -46,10 +46,9 @@ class UnitPixels:
     image: NDArray[np.int32]
     pixel: NDArray[np.int32]
 
-    def count(self, labels: LabelPixels, shift: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the signatures that the masks meet and their pixels; every image takes the labels of the one `shift` on."""
-        lender = (self.image + shift) % len(labels.of_pixel)
-        count = np.bincount(labels.of_pixel[lender, self.pixel], minlength=labels.signatures.pixels.size)
+    def count(self, labels: LabelPixels, lender: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the signatures that the masks meet and their pixels; every image takes the labels of its lender, shape (N,)."""
+        count = np.bincount(labels.of_pixel[lender[self.image], self.pixel], minlength=labels.signatures.pixels.size)
         met = np.flatnonzero(count)
         return met, count[met]
 
