@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netdissect.analyses.ablate import ablate
     from netdissect.analyses.best_formulas import explain
     from netdissect.analyses.discriminate import discriminate
+    from netdissect.analyses.export import export_activations
     from netdissect.analyses.look import LookResult, look
     from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
@@ -85,6 +86,7 @@ _MODULES = {
     "dissect": "netdissect.api",
     "dissect_series": "netdissect.experiments.checkpoint_series",
     "explain": "netdissect.analyses.best_formulas",
+    "export_activations": "netdissect.analyses.export",
     "generate_probe_set": "netdissect.experiments.generate",
     "importers": "netdissect.probe_sets.importers",
     "keep_freed_memory": "netdissect.runtime.allocator",
@@ -112,7 +114,7 @@ PROVISIONAL = frozenset({
 __all__ = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "LookResult", "NetdissectError", "Network", "PanelContent", "Preprocess",
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
-    "ablate", "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "generate_probe_set", "importers",
+    "ablate", "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "export_activations", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
     "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
 ]  # fmt: skip

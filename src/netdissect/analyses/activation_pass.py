@@ -11,8 +11,9 @@ import numpy as np
 
 from netdissect.engine.forward import ReadingLog, run_batches
 from netdissect.engine.row_threads import RowThreads
+from netdissect.engine.scan import raise_non_finite
 from netdissect.engine.worker_context import WorkerContext
-from netdissect.errors import ActivationError, SettingsError
+from netdissect.errors import SettingsError
 from netdissect.networks.execution import Execution
 from netdissect.run import resolve_device
 from netdissect.run.batch_choice import choose_batch_size
@@ -50,9 +51,12 @@ class ActivationPass:
         """The probed layers."""
         return self.context.source.layers
 
-    def divide(self, images: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Divide images into parts of whole batches; the same images are always divided in the same way."""
-        size = self.batch_size * max(1, PART_IMAGES // self.batch_size)
+    def divide(self, images: NDArray[np.int64], most: int = PART_IMAGES) -> list[NDArray[np.int64]]:
+        """Divide images into parts of whole batches, of at most `most` images if a batch has no more.
+
+        The same images are always divided in the same way.
+        """
+        size = self.batch_size * max(1, min(most, PART_IMAGES) // self.batch_size)
         return [images[first : first + size] for first in range(0, images.size, size)]
 
     def run(
@@ -73,12 +77,10 @@ class ActivationPass:
         """
         batches = [images[first : first + self.batch_size] for first in range(0, images.size, self.batch_size)]
         for read, outputs in run_batches(self.context, batches, log or ReadingLog()):
-            for name, values in outputs.items():
-                if not bool(values.isfinite().all()):
-                    raise ActivationError(
-                        f"layer {name} gives an activation that is NaN or infinite for one of the images from "
-                        f"{self.context.concepts.image_name(int(read[0]))} on: check the network's weights and input"
-                    )
+            for layer in self.layers:
+                flawed = ~outputs[layer.name].isfinite().all(dim=1).all(dim=1).cpu().numpy()
+                if flawed.any():
+                    raise_non_finite(layer, flawed, read, self.context.concepts.image_name)
             yield read, outputs
 
 

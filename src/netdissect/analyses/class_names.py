@@ -129,9 +129,15 @@ def match_classes(
     found = {name: index.find(name) for name in counts}
     if are_numbers and max(found.values()) < 0:
         found = {name: index.find_number(int(name)) for name in counts}
-    if max(found.values()) < 0 and len(counts) == len(index) and all(map(is_synset, counts)):
-        found = {name: position for position, name in enumerate(sorted(counts))}
-        notes.append(f"{where}: the class list has no synset ids; they are taken for its {len(index)} classes in order")
+    if max(found.values()) < 0 and all(map(is_synset, counts)):
+        from netdissect.analyses.imagenet_synsets import list_imagenet_synsets
+
+        synsets = list_imagenet_synsets(index) or (sorted(counts) if len(counts) == len(index) else [])
+        if synsets:
+            notes.append(
+                f"{where}: the class list has no synset ids; its {len(index)} classes are taken in their order"
+            )
+        found |= {name: synsets.index(name) for name in counts if name in synsets}
     lost = [name for name, position in found.items() if position < 0]
     if len(lost) == len(found):
         raise DataFileError(_describe_mismatch(where, lost, index))

@@ -85,6 +85,20 @@ def open_labeled_images(
     return _read_whole_labels(source, index).limit(limit)
 
 
+def open_images(data: str | Path | ConceptSource) -> ConceptSource:
+    """Open a probe set, or a folder of images that is none.
+
+    Raises:
+        DataNotFoundError: if there are no images.
+        NetdissectError: one of its subclasses, if the probe set is damaged.
+    """
+    root = _find_images_folder(data)
+    if root is None:
+        return arguments.open_probe_set(data, Settings())[0]
+    paths = find_images(root, lambda _: None)
+    return UnlabeledImages(root.resolve().name, paths, _name_files(paths, root), str(root.resolve()))
+
+
 def _find_images_folder(data: object) -> Path | None:
     """Return the folder of images that is no probe set; None if the images come from anything else."""
     if not isinstance(data, (str, Path)) or "://" in str(data):

@@ -26,6 +26,7 @@ from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.discriminate import discriminate
 from netdissect.cli.explain import explain
+from netdissect.cli.export import export
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.layers import layers
 from netdissect.cli.look import look
@@ -86,6 +87,7 @@ app.command(track, usage="Usage: netdissect track RUN … [OPTIONS]")
 app.command(explain, usage="Usage: netdissect explain RUN [MODEL] [OPTIONS]")
 app.command(discriminate, usage="Usage: netdissect discriminate RUN [MODEL] [OPTIONS]")
 app.command(ablate, usage="Usage: netdissect ablate RUN [MODEL] [OPTIONS]")
+app.command(export, usage="Usage: netdissect export RUN [MODEL] --out DIR [OPTIONS]")
 app.command(rotate, usage="Usage: netdissect rotate MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(data)
 app.command(zoo)

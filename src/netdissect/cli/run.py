@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -44,6 +44,9 @@ def run(
     ] = None,
     projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
     reference: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
+    export_activations: Annotated[
+        Literal["npy", "parquet"] | None, Parameter(group=MODEL_RARE), describe_default("none")
+    ] = None,
     loading: ModelOptions = ModelOptions(),
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
@@ -60,10 +63,15 @@ def run(
             several layers.
         reference: Runs of untrained networks over the same probe set, two or more, which the units are tested against:
             the folder of netdissect control, or run folders.
+        export_activations: Write every activation of the layers into RUN/activations, as netdissect export does.
     """
     model, weights = released.resolve_model(model, loading.weights)
     layers, data = require_layers_and_data(model, layers, data)
     projections = parse_projections(projection)
+    if projections is not None and export_activations is not None:
+        raise SettingsError(
+            "--export-activations writes the activations of units, not of latents: leave --projection out"
+        )
     released.check_rotation(projection)
     settings = released.change_settings(Settings(**vars(method) | vars(execution)))
     loading = replace(loading, weights=weights, seed=method.seed)
@@ -85,6 +93,10 @@ def run(
         )  # fmt: skip
         if redraw:
             result.write_report(folder, progress=bars)
+        if export_activations is not None:
+            from netdissect.analyses.export import export_activations as export
+
+            export(folder, network, concepts, out=folder / "activations", activations=export_activations, progress=bars)
     print_run_result(result, folder, with_report=settings.pictures)
 
 

@@ -87,8 +87,19 @@ def test_all_synset_folders_are_taken_in_order_if_the_list_has_no_ids():
     notes = []
     _, found = match_classes("here", ["n00000002", "n00000001"], index_classes(["tench", "goldfish"]), notes)
     assert found.tolist() == [1, 0]
-    assert "in order" in notes[0]
+    assert "in their order" in notes[0]
 
 
 def test_names_are_compared_by_letters_and_digits():
     assert normalize_class_name("T-Shirt_2") == "t shirt 2"
+
+
+def test_synset_folders_find_imagenets_classes_by_the_order_that_timm_lists():
+    info = pytest.importorskip("timm.data").ImageNetInfo()
+    names = [info.index_to_description(at, detailed=False).split(",")[0] for at in range(1000)]
+    notes = []
+    _, found = match_classes("here", ["n01443537", "n01440764", "n15075141"], index_classes(names), notes)
+    assert found.tolist() == [1, 0, 999]
+    assert "in their order" in notes[0]
+    with pytest.raises(DataFileError, match="give a class list with synset ids"):
+        match_classes("here", ["n01443537"], index_classes(names[::-1]), [])
