@@ -96,8 +96,9 @@ def explain(
 
         import netdissect as nd
 
-        result = nd.explain("dissection/demo", layers="conv5")
-        result["conv5"].formulas.units[41].formula  # of unit 42
+        nd.dissect(model, ["layer4"], "dataset/broden1_224", out="trained")
+        result = nd.explain("trained", model, layers="layer4")
+        result["layer4"].unit(8).row["formula"]  # such as '(cow OR sheep) AND NOT grass'
     """
     require_progress(progress)
     with open_asked_run(run) as asked, show_progress(progress) as shown:
