@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -65,12 +65,19 @@ def _expand(given: object, number: int) -> Iterator[tuple[str, Path | NDArray[np
             raise DataNotFoundError(f"image {path} does not exist")
         return
     pixels = _read_upright(given)
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
+    if not _is_image_array(pixels):
         shape = f" of {pixels.dtype} and shape {pixels.shape}" if isinstance(pixels, np.ndarray) else ""
         raise SettingsError(
             f"image {number}: expected a file, a folder or an array of uint8 and shape (H, W, 3), got {describe_type(given)}{shape}"
         )
     yield f"image {number}", np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def _is_image_array(given: object) -> TypeGuard[NDArray[np.uint8]]:
+    """Return whether something is an array of pixels: RGB, or gray, of at least one pixel."""
+    if not isinstance(given, np.ndarray) or given.dtype != np.uint8 or not given.size:
+        return False
+    return given.ndim == 2 or (given.ndim == 3 and given.shape[2] == 3)
 
 
 def _read_upright(given: object) -> object:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netdissect import arguments
 from netdissect.analyses.finished_run import load_finished
 from netdissect.analyses.given_images import collect_images
 from netdissect.analyses.image_activations import read_with_network
@@ -118,7 +120,7 @@ def look(
     network: nn.Module | str | Network | None = None,
     images: GivenImage | Sequence[GivenImage] | None = None,
     *,
-    rows: Sequence[int | str] | None = None,
+    rows: int | str | Sequence[int | str] | None = None,
     layers: str | Sequence[str] | None = None,
     data: str | Path | ConceptSource | None = None,
     threshold: float | None = None,
@@ -135,7 +137,7 @@ def look(
         network: the network that the run dissected, a module, or MODEL; None only for the bundled network, and for `rows`
             without a network.
         images: images of your own: files, folders, arrays of uint8 and shape (H, W, 3), or images that Pillow has opened.
-        rows: images of the run's probe set instead, by row in ``index.csv``, from 0, or by name. Without a network, what the run
+        rows: images of the run's probe set instead, one or several, by row in ``index.csv``, from 0, or by name. Without a network, what the run
             has kept of them is used: every unit with ``keep``, else the units that have them among their strongest images.
         layers: layers of the run; None takes all.
         data: the run's probe set, if it is not where the run was made; only for `rows`.
@@ -172,6 +174,7 @@ def look(
         cut = chosen.settings.threshold if threshold is None else threshold
         require_between("threshold", cut, "lie between 0 and 1, an IoU", 0, 1)
         labeled = {name: find_labeled(layer, cut) for name, layer in chosen.layers.items()}
+        replace(chosen.settings, device=device)  # checks it
         request = _ImageRequest(network, images, rows, data, device, loading)
         found, note = request.read(chosen, labeled, whole, shown)
         result = LookResult(chosen, tuple(found), cut, note)
@@ -200,6 +203,18 @@ def split_words(words: Sequence[str], *, has_rows: bool) -> tuple[str | None, li
     return model, images or None
 
 
+def _list_rows(rows: object) -> list[int | str]:
+    """Return one row, or several, as a list.
+
+    Raises:
+        SettingsError: if there is none.
+    """
+    several: list[int | str] = list(rows) if isinstance(rows, Iterable) and not isinstance(rows, str) else [rows]  # type: ignore[list-item]  # find_rows checks it
+    if not several:
+        raise SettingsError("no row was given: name at least one image of the run's probe set")
+    return several
+
+
 def _open_run(run: Result | str | Path) -> Result:
     """Return a result, or load it from its folder; nothing is written there."""
     if isinstance(run, Result):
@@ -213,7 +228,7 @@ def _open_run(run: Result | str | Path) -> Result:
 def _select_layers(run: Result, layers: str | Sequence[str] | None) -> Result:
     if layers is None:
         return run
-    names = [layers] if isinstance(layers, str) else list(layers)
+    names = arguments.resolve_layer_names(layers, None)
     return replace(run, layers={run[name].name: run[name] for name in names})
 
 
@@ -223,7 +238,7 @@ class _ImageRequest:
 
     network: nn.Module | str | Network | None
     images: GivenImage | Sequence[GivenImage] | None
-    rows: Sequence[int | str] | None
+    rows: int | str | Sequence[int | str] | None
     data: str | Path | ConceptSource | None
     device: str
     loading: LoadOptions | None
@@ -237,7 +252,7 @@ class _ImageRequest:
             network = open_run_network(run, self.network, self.loading)
             every = range(len(source))
             return read_with_network(run, network, source, every, labeled, self.device, progress), ""
-        rows = self.rows or ()
+        rows = _list_rows(self.rows)
         if self.network is None:
             stored = run.open_probe_set() if self.data is None else open_run_probe_set(run, self.data)
             return read_stored(run, rows, labeled, stored, whole)

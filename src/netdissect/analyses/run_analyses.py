@@ -72,7 +72,7 @@ class RunAnalyses:
         network: nn.Module | str | Network | None,
         images: GivenImage | Sequence[GivenImage] | None,
         *,
-        rows: Sequence[int | str] | None,
+        rows: int | str | Sequence[int | str] | None,
         layers: str | Sequence[str] | None,
         data: str | Path | ConceptSource | None,
         threshold: float | None,

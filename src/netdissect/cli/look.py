@@ -48,10 +48,11 @@ def look(
     from netdissect.analyses.look import look as look_at
     from netdissect.analyses.look import split_words
 
+    names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
     model, images = split_words(words, has_rows=rows is not None)
     with ProgressBars(quiet=quiet) as bars:
         seen = look_at(
-            run, model, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, masks=masks,
+            run, model, images, rows=rows, layers=names, data=data, threshold=threshold, out=out, masks=masks,
             device=device, loading=loading, progress=bars,
         )  # fmt: skip
     for line in seen.list_lines():

@@ -274,7 +274,7 @@ class Result:
         network: nn.Module | str | Network | None = None,
         images: GivenImage | Sequence[GivenImage] | None = None,
         *,
-        rows: Sequence[int | str] | None = None,
+        rows: int | str | Sequence[int | str] | None = None,
         layers: str | Sequence[str] | None = None,
         data: str | Path | ConceptSource | None = None,
         threshold: float | None = None,

@@ -109,7 +109,7 @@ def test_own_images_give_what_the_probe_set_gives_for_the_same_pixels(run, data)
     pixels = np.asarray(Image.open(file))
     given = [file, str(file), pixels, Image.open(file), Image.fromarray(pixels)]
     seen = run.look(nets.make_small_net(), given, threshold=0)
-    expected = run.look(nets.make_small_net(), rows=[5], threshold=0)[0]["conv2"]
+    expected = run.look(nets.make_small_net(), rows=5, threshold=0)[0]["conv2"]
     assert [image.name for image in seen] == ["image 5.jpg", "image 5.jpg", "image 3", "image 4", "image 5"]
     for image in seen:
         assert image.row is None
@@ -190,6 +190,20 @@ def test_wrong_images_and_networks_are_one_sentence(run, tmp_path):
         run.look(net, tmp_path / "empty")
     with pytest.raises(SettingsError, match=r"image 1: expected a file, .* float64 and shape \(4, 4, 3\)"):
         run.look(net, [np.zeros((4, 4, 3))])
+    for array, got in (
+        (np.zeros((0, 4, 3), np.uint8), r"\(0, 4, 3\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"\(4, 4, 4\)"),
+    ):
+        with pytest.raises(SettingsError, match=f"image 2: .* got ndarray of uint8 and shape {got}"):
+            run.look(net, [np.zeros((4, 4), np.uint8), array])
+    with pytest.raises(SettingsError, match="no row was given"):
+        run.look(net, rows=[])
+    with pytest.raises(SettingsError, match=r"takes rows of index\.csv"):
+        run.look(net, rows=2.5)
+    with pytest.raises(SettingsError, match="no layer was named"):
+        run.look(net, rows=[1], layers=[])
+    with pytest.raises(SettingsError, match="device"):
+        run.look(net, rows=[1], device="tpu")
     with pytest.raises(SettingsError, match="no image was given"):
         run.look(net, [])
     with pytest.raises(SettingsError, match="name at least one"):
