@@ -20,6 +20,7 @@ from netdissect.bounds import require_choice, require_integer
 from netdissect.engine.removal_passes import RemovalPasses
 from netdissect.errors import SettingsError
 from netdissect.progress import require_progress, show_progress
+from netdissect.report.figures import draw_ablation_graph
 from netdissect.results.ablation import LayerAblation, Replacement
 from netdissect.results.run_folder import WORK, hash_facts
 from netdissect.runtime.array_store import Store
@@ -144,7 +145,10 @@ def ablate(
             images = replace(images, notes=(*images.notes, ORDER_NOTE))
         if not images.labeled.size:
             raise SettingsError(f"no image of {images.source.name} has one of the {len(images.classes)} classes")
-        return asked.save(_ablate_layers(asked, opened, images, plan, where, shown), shown)
+        answer = asked.save(_ablate_layers(asked, opened, images, plan, where, shown), shown)
+        if asked.folder is not None and asked.is_saved:
+            _draw_figures(answer, plan, asked.folder)
+        return answer
 
 
 def _check_plan(
@@ -235,6 +239,14 @@ def _warn_of_guessing(accuracy: float, images: LabeledImages) -> list[str]:
             f"be in another order; give their list with --classes"
         )
     ]
+
+
+def _draw_figures(run: Result, plan: AblationPlan, folder: Path) -> None:
+    """Draw the figure of every layer into a run's folder."""
+    for name in plan.layers:
+        layer = run[name]
+        if layer.ablation is not None and (layer.ablation.concepts or layer.ablation.curves):
+            draw_ablation_graph(layer.ablation, folder / f"{layer.layer.file_stem}-ablation.svg")
 
 
 def _find_grouping(run: Result, images: LabeledImages) -> str | None:

@@ -38,7 +38,7 @@ def ablate(
     """Remove the units of each concept, and measure what the network's class outputs lose: does it use them?
 
     The loss is compared with that of other units of similar mean activation. Tables are written into the run's folder, as
-    LAYER-ablation.json and .csv, and into its report; an interrupted ablation is continued.
+    LAYER-ablation.json and .csv, with a figure, .svg and .png, and into its report; an interrupted ablation is continued.
 
     Args:
         run: Run folder.

@@ -18,7 +18,7 @@ class HelpScreen:
     """Draws a group of options as cyclopts does, with one spelling of each.
 
     Args:
-        required: options to mark as required; if one is missing, the command itself raises the error.
+        required: options to mark as required where they have no default; if one is missing, the command itself raises the error.
         rare: whether the group is shown only with ``--help-all``.
     """
 
@@ -40,7 +40,7 @@ class HelpScreen:
         names = {*entry.names, getattr(entry, "positional_label", "")}
         if "MODEL" in names:
             entry = entry.copy(description=InlineText(Text(describe_model())))
-        if names & self._required:
+        if names & self._required and not entry.default:
             entry = entry.copy(required=True)
         spellings = getattr(entry, "positive_names", ())  # cyclopts 4 does not tell them apart, and shows all
         if spellings and not HelpScreen.show_all:

@@ -15,6 +15,7 @@ from netdissect.experiments.compare_runs import Comparison
 from netdissect.protocols import NullProgress
 from netdissect.report import figures
 from netdissect.report.figures import style
+from netdissect.results.ablation import ClassCurve, ConceptAblation, LayerAblation
 from netdissect.results.compared import count_for_comparison
 from netdissect.stats.spread import find_resampled_labels
 
@@ -105,3 +106,34 @@ def test_figures_without_trust_tables_have_no_columns_of_them(tmp_path):
         Comparison(entries, "label", 0.04), tmp_path / "all.svg", figures=("networks",)
     )
     assert not {"unique-sd", "times-chance"} & set(read_numbers(path.with_suffix(".csv"))[0])
+
+
+def test_an_ablation_is_drawn_with_every_concept_and_the_mean_of_all_classes(tmp_path, monkeypatch):
+    numbers = (-1.9, -2.4, -1.5, -0.2)
+    rows = [
+        ConceptAblation(name, "thing", (1, 2), "street", 1.0, 40, *numbers, p, p, -0.1, 0.0, -0.5, 0.1, 200)
+        for name, p in (*((name, 0.01) for name in NAMES), ("hollow", 0.7))
+    ]
+    curves = tuple(
+        ClassCurve(name, 20, (2, 3), 0.9 + at / 10, {1: 0.8 + at / 10, 2: 0.7}, {1: 0.9, 2: 0.9}, 0.6)
+        for at, name in enumerate(NAMES[:2])
+    )
+    drawn = []
+    monkeypatch.setattr(style, "save_figure", lambda figure, _: drawn.append(figure))
+    figures.draw_ablation_graph(LayerAblation("zero", 80, 2, 0.9, tuple(rows), curves, 200), tmp_path / "a.svg")
+    concepts, means = drawn[0].axes
+    names = [text.get_text() for text in concepts.get_yticklabels()]
+    assert names[2] == "чёрный ящик in street (2)" and names[-1] == "hollow in street (2)"
+    marks = [line for line in concepts.get_lines() if line.get_marker() == "o"]
+    assert [mark.get_markerfacecolor() == "white" for mark in marks] == [False] * len(NAMES) + [True]
+    assert [mark.get_xdata()[0] for mark in marks] == [-1.9] * len(rows)
+    random, removed = (list(line.get_ydata()) for line in means.get_lines()[:2])
+    assert removed == pytest.approx([0.95, 0.85, 0.7]) and random == pytest.approx([0.95, 0.9, 0.9])
+
+
+def test_an_ablation_of_any_name_is_written_as_svg_and_png(tmp_path):
+    row = ConceptAblation(NAMES[0], "thing", (1,), NAMES[1], None, 40, 0.1, 0.0, 0.2, 0.0, 1.0, 1.0, 0.0, 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.draw_ablation_graph(LayerAblation("mean", 80, 2, 0.9, (row,)), tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").exists() and (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netdissect.report.figures.ablation_graph import draw_ablation_graph
 from netdissect.report.figures.bargraph import draw_bar_graph
 from netdissect.report.figures.distributions import draw_concept_histogram, draw_score_distribution
 from netdissect.report.figures.label_changes_graph import draw_label_changes
@@ -12,6 +13,7 @@ from netdissect.report.figures.training_curve import draw_training_curve
 from netdissect.report.figures.width_curve import draw_width_curve
 
 __all__ = [
+    "draw_ablation_graph",
     "draw_bar_graph",
     "draw_concept_histogram",
     "draw_label_changes",
