@@ -612,3 +612,19 @@ def _(desk):
     run = nd.load(desk.finished)
     replace(run, layers={"conv1": run["conv1"]}).save(other)
     return ["track", f"step_1={desk.finished}", f"step_2={other}", "--out", desk.folder / "f.svg"]
+
+
+@mistake("ablation of a network without class outputs")
+def _(desk):
+    return ["ablate", desk.finished, desk.net, "--data", desk.data]
+
+
+@mistake("ablation with fewer matched sets than give p < 0.05")
+def _(desk):
+    return ["ablate", desk.finished, desk.net, "--matched", "5"]
+
+
+@mistake("ablation of images that have no class")
+def _(desk):
+    (desk.folder / "photos").mkdir()
+    return ["ablate", desk.finished, desk.net, "--data", desk.folder / "photos"]
