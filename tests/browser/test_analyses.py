@@ -88,6 +88,10 @@ def test_a_units_page_shows_its_formula_with_proof_chance_and_ceiling(visiting, 
     label = section.locator("canvas").get_attribute("aria-label")
     assert f"of the formula {unit.iou:.3f}" in label
     assert f"ceiling {unit.ceiling:.3f}" in label
+    kinds = {layer.vocabulary.concepts[column].category for column in unit.formula.columns}
+    said = section.locator(".note").inner_text()
+    assert ("images with labels of" in said) == (len(kinds) > 1)
+    assert all(kind in said for kind in kinds) or len(kinds) == 1
     link = section.locator(".formula-name a").last
     assert link.inner_text() == display_name(layer.vocabulary.names[unit.formula.columns[-1]])
     link.click()

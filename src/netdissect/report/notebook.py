@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from netdissect.concepts import display_name
 from netdissect.report import figures
 from netdissect.report.category_colors import FILL_COLORS, assign_color_slots
+from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.findings import (
     describe_findings,
     describe_unconvincing,
@@ -50,7 +51,7 @@ def render_layer(layer: LayerResult, threshold: float) -> str:
     heads = (
         "unit", layer.score_title, *(["q"] if tested else []), "category", "concept", *(["formula"] if explained else []),
     )  # fmt: skip
-    said = [describe_unconvincing(layer, threshold), *describe_formulas(layer)]
+    said = [describe_unconvincing(layer, threshold), *describe_formulas(layer), *describe_ablation(layer)]
     return _wrap_block(
         f"<p><b>{_escape(layer.name)}</b>: {_escape(describe_findings(layer, threshold))}"
         + "".join(f"<br>{_escape(sentence)}" for sentence in said if sentence)

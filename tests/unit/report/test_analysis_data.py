@@ -13,6 +13,7 @@ from netdissect.concepts import display_name
 from netdissect.protocols import NullProgress
 from netdissect.report.html import analysis_data, script_data
 from netdissect.results.ablation import LayerAblation
+from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.formula_findings import describe_formulas
 from netdissect.results.formulas import Formula, FormulaTable, UnitFormula
 
@@ -147,8 +148,9 @@ def test_a_run_without_formulas_and_ablations_has_none_of_their_data(run, tmp_pa
     assert not any("formula" in name for name in arrays)
 
 
-def test_the_classic_page_says_how_many_units_have_a_formula(drawn):
+def test_the_classic_page_says_what_was_found_of_formulas_and_ablations(drawn):
     result, html = drawn
     for layer in result.layers.values():
         text = unescape((html / f"{layer.layer.file_stem}.html").read_text())
-        assert f"<p>{describe_formulas(layer)[0]}.</p>" in text
+        for sentence in (*describe_formulas(layer), *describe_ablation(layer)):
+            assert f"<p>{sentence}.</p>" in text

@@ -10,6 +10,7 @@ from netdissect.analyses.finished_run import equip
 from netdissect.concepts import display_name
 from netdissect.errors import SettingsError
 from netdissect.report import card
+from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.controls import ControlLayer, ControlRun
 from netdissect.results.detectors import format_deviation
 from netdissect.results.findings import describe_findings, describe_unconvincing, format_probability
@@ -180,6 +181,15 @@ def test_a_notebook_shows_formulas_where_they_are_beyond_chance(analyzed):
         assert ("<p>formula: " in said) == (found is not None)
         assert found is None or f"<p>formula: {describe_unit_formula(found, layer.vocabulary.names)}</p>" in said
     assert 0 < shown < len(rows)
+
+
+def test_a_notebook_says_what_class_outputs_lose_without_units(analyzed):
+    layer = analyzed["block2/conv"]
+    shown = html.unescape(layer._repr_html_())
+    lines = describe_ablation(layer)
+    assert len(lines) > 3
+    for line in lines:
+        assert f"<br>{line}" in shown
 
 
 def test_a_notebook_of_a_run_without_formulas_has_no_column_of_them(trusted):

@@ -16,6 +16,7 @@ from netdissect.io.text import ESCAPE_UNENCODABLE
 from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
 from netdissect.results import findings
+from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.formula_findings import describe_formulas
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _list_findings(layer: LayerResult, result: Result) -> list[str]:
             findings.describe_unconvincing(layer, threshold),
             warning,
         ]
-    said += describe_formulas(layer)
+    said += [*describe_formulas(layer), *describe_ablation(layer)]
     return [sentence for sentence in said if sentence]
 
 

@@ -36,11 +36,17 @@
     const element = make("section", { "aria-label": "Formula" }, make("h2", {}, "Formula"),
       formula ? make("p.formula-name", {}, nd.makeFormula(formula)) : null,
       make("p.note", {}, formula ? "Filled: the best single concept. Ring: the formula. Mark: the ceiling." : explain(layer, found),
-        known(found.chance) && found.chance > 0 ? " Gray: what the search gains with the labels of other images." : ""),
+        known(found.chance) && found.chance > 0 ? " Gray: what the search gains with the labels of other images." : "", formula ? describeImages(formula) : ""),
       home,
       make("dl.facts.sure-facts", {}, listFacts(layer, found, formula).map(([name, value, title]) => make("div", { title }, make("dt", {}, name), make("dd", {}, value)))));
     return { element, draw: () => draw(canvas, home, layer, unit, found, formula) };
   };
+
+  // Says on which images a formula of several categories was measured; the single concept's are those of one category.
+  function describeImages({ concepts }) {
+    const kinds = [...new Set(concepts.map((concept) => nd.run.category[concept]))].sort((a, b) => a - b).map((kind) => nd.run.categories[kind]);
+    return kinds.length > 1 ? ` Its IoU is over the images with labels of ${kinds.slice(0, -1).join(", ")} and ${kinds[kinds.length - 1]}, which may be fewer than those of the single concept.` : "";
+  }
 
   function explain(layer, { concepts, gain, chance }) {
     const upTo = `up to ${nd.formatUnits(layer.formulas.length, "concept")}`;
