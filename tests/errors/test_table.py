@@ -15,6 +15,7 @@ from tests.errors import (  # noqa: F401 - they fill the list
     of_downloads,
     of_formulas,
     of_imports,
+    of_labeled_images,
     of_networks,
     of_prepared_files,
     of_probe_sets,

@@ -155,10 +155,16 @@ def _describe_mismatch(where: object, lost: Sequence[str], index: ClassIndex) ->
     advice = "give the network's own class list with --classes"
     if any(map(is_synset, lost)):
         advice = "give a class list with synset ids with --classes, such as ImageNet's imagenet_class_index.json"
-    return (
-        f"{where}: none of its {len(lost):,} labels ({', '.join(lost[:3])}, …) is one of the {len(index):,} classes "
-        f"({', '.join(index.names[:3])}, …): {advice}"
+    labels = (
+        f"its label {lost[0]} is not"
+        if len(lost) == 1
+        else f"none of its {len(lost):,} labels ({_list_first(lost)}) is"
     )
+    return f"{where}: {labels} one of the {len(index):,} classes ({_list_first(index.names)}): {advice}"
+
+
+def _list_first(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def normalize_class_name(name: str) -> str:

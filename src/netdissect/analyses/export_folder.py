@@ -30,7 +30,7 @@ def _parse_export(data: bytes) -> dict[str, Any]:
 
 
 EXPORT_FOLDER = folders.FolderKind(
-    "export",
+    "netdissect export",
     {EXPORT_FILE: lambda data: bool(_parse_export(data))},
     WORK,
     FolderTakenError,

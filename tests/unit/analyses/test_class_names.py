@@ -73,7 +73,7 @@ def test_labels_that_are_no_class_are_left_out_and_counted():
 
 
 def test_labels_of_which_none_is_a_class_are_an_error():
-    with pytest.raises(DataFileError, match=r"none of its 2 labels \(cow, emu, …\) is one of the 2 classes"):
+    with pytest.raises(DataFileError, match=r"none of its 2 labels \(cow, emu\) is one of the 2 classes"):
         match_classes("here", ["cow", "emu"], index_classes(["dog", "cat"]), [])
 
 
