@@ -99,7 +99,8 @@ def _measure_units(prepared: PreparedSignatures, counts: Sequence[Sequence[Count
         chance.append(find_chance_gain((prepared, *one) for one in lent))
         taken += middle - start, time.process_time() - middle
         unit = UnitSearch(prepared, *own)
-        unit.search_short(2)
+        unit.search_singles()
+        unit.search_pairs()
         unit.search_triples(0.0)
         offered.append(unit.offered)
         ratios += [
@@ -118,13 +119,14 @@ def _measure_units(prepared: PreparedSignatures, counts: Sequence[Sequence[Count
 def _equals_all_triples(prepared: PreparedSignatures, unit: Counts) -> bool:
     """Return whether the search finds the best of all forms of all triples, among the unit's best concepts."""
     search = UnitSearch(prepared, *unit)
-    search.search_short(1)
+    search.search_singles()
     taken = np.sort(np.argsort(-search.own, kind="stable")[:_CHECKED])
     place = np.full(prepared.signatures.primary.size, -1, np.int64)
     place[taken] = np.arange(taken.size)
     kept = prepare_signatures(_keep_concepts(prepared.signatures, place))
     found, every = find_best_formula(kept, *unit), UnitSearch(kept, *unit)
-    every.search_short(2)
+    every.search_singles()
+    every.search_pairs()
     for number, group in enumerate(kept.groups):
         _offer_every_triple(every, kept, number, group)
     return (found.columns, found.operators, found.iou) == (*every.read(), every.iou)
@@ -132,14 +134,15 @@ def _equals_all_triples(prepared: PreparedSignatures, unit: Counts) -> bool:
 
 def _offer_every_triple(search: UnitSearch, prepared: PreparedSignatures, number: int, group: Any) -> None:
     signatures, size = prepared.signatures, group.concepts.size
-    own = np.flatnonzero((search.mask > 0) & (group.pixels > 0))
+    own = np.flatnonzero((search.mask > 0) & ((signatures.presence & group.bits) == group.bits))
     X = np.zeros((size, size), np.int64)
     for row in own:
         columns = group.place[signatures.columns[signatures.start[row] : signatures.start[row + 1]]]
         inside = columns[columns >= 0]
         X[np.ix_(inside, inside)] += search.mask[row]
     tables = (
-        X, group.pairs, group.place, group.pixels, signatures.start, signatures.columns, prepared.first, prepared.of_column,
+        X, group.pairs, group.place, group.bits, signatures.presence, signatures.pixels, signatures.start, signatures.columns,
+        prepared.first, prepared.of_column,
     )  # fmt: skip
     nothing, M = np.zeros((size, size)), int(search.mask[own].sum())
     search_triples(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netdissect.stats.formula_kernel import add_extensions, is_greater
+from netdissect.stats.signatures import join_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def _measure(
     """Return intersection and union of the formula with every further concept, shape (3, C); 0 for those that it has."""
     signatures = prepared.signatures
     primary = signatures.primary
-    named = sum(1 << int(category) for category in np.unique(primary[list(formula.columns)]))
+    named = join_bits(np.unique(primary[list(formula.columns)]).tolist())
     of_concept = np.zeros((4, primary.size), np.int64)
     of_category = np.zeros((3, len(prepared.group_of)), np.int64)
     add_extensions(

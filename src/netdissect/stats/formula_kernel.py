@@ -159,9 +159,9 @@ def search_singles(
     """Offer all single concepts of one group of images.
 
     Args:
-        X: pixels of the unit's masks that have both of two concepts, shape (n, n).
-        Y: label pixels that have both of two concepts, shape (n, n).
-        M: pixels of the unit's masks.
+        X: pixels of the unit's masks that have every concept, shape (n,).
+        Y: label pixels that have every concept, shape (n,).
+        M: pixels of the unit's masks on the group's images.
         concepts: columns of the concepts, rising, shape (n,).
         primary: category of every column, shape (C,).
         group_of: the group of three concepts' categories, shape (K, K, K).
@@ -172,8 +172,9 @@ def search_singles(
     for a in range(concepts.size):
         k = primary[concepts[a]]
         if group_of[k, k, k] == group:
-            own[concepts[a]] = X[a, a] / max(1, M + Y[a, a] - X[a, a])
-            offer(X[a, a], M + Y[a, a] - X[a, a], 1, concepts[a], -1, -1, 0, best)
+            union = M + Y[a] - X[a]
+            own[concepts[a]] = X[a] / max(1, union)
+            offer(X[a], union, 1, concepts[a], -1, -1, 0, best)
 
 
 @cached_njit()
@@ -190,9 +191,9 @@ def search_pairs(
     """Offer all formulas of two concepts of one group of images: a OR b, a AND b, a AND NOT b, b AND NOT a.
 
     Args:
-        X: as in `search_singles`, as all others.
-        Y: label pixels.
-        M: pixels of the unit's masks.
+        X: pixels of the unit's masks that have both of two concepts, shape (n, n).
+        Y: label pixels that have both of two concepts, shape (n, n).
+        M: as in `search_singles`, as all others.
         concepts: columns of the concepts.
         primary: category of every column.
         group_of: the group of three concepts' categories.

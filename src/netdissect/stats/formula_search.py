@@ -69,7 +69,9 @@ def find_best_formula(
     if not 1 <= length <= 5:
         raise ValueError(f"expected a length from 1 to 5, got {length}")
     unit = UnitSearch(prepared, signature, count)
-    unit.search_short(min(length, 2))
+    unit.search_singles()
+    if length >= 2:
+        unit.search_pairs()
     if length >= EXACT_LENGTH:
         unit.search_triples(unit.single + least_gain)
     columns, operators = unit.read()

@@ -20,11 +20,11 @@ class Partition:
     """The pixels of the images that have some categories, by the concepts of these categories.
 
     Attributes:
-        part: part of every signature, int64, shape (S,); -1 for signatures of other images.
+        part: part of every signature, int32, shape (S,); -1 for signatures of other images.
         pixels: label pixels of every part, int64, shape (p,).
     """
 
-    part: NDArray[np.int64]
+    part: NDArray[np.int32]
     pixels: NDArray[np.int64]
 
 
@@ -75,7 +75,7 @@ def _make_partition(signatures: Signatures, bits: int) -> Partition:
     taken = includes[rows] & np.isin(signatures.primary, categories)[signatures.columns]
     table = _tabulate(rows[taken], signatures.columns[taken].astype(np.int64), includes.size)[includes]
     _, parts = np.unique(table, axis=0, return_inverse=True)
-    part = np.full(includes.size, -1, np.int64)
+    part = np.full(includes.size, -1, np.int32)
     part[includes] = parts.reshape(-1)
     pixels = np.zeros(part.max(initial=-1) + 1, np.int64)
     np.add.at(pixels, part[includes], signatures.pixels[includes])

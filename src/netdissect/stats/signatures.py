@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 #: The most concepts of a formula whose best is found exactly, so also the most categories that it names.
@@ -45,13 +47,15 @@ class CategoryGroup:
     """Sets of categories that the same images have, with the n concepts of these categories.
 
     Attributes:
-        pixels: label pixels of every signature, 0 for those of images that lack one of the categories, int64, shape (S,).
+        bits: categories that an image must have, bit k for category k.
+        pixels: label pixels of the images that have them.
         concepts: columns of the concepts, rising, int64, shape (n,).
         place: place of every column in `concepts`, -1 for others, int64, shape (C,).
         pairs: label pixels that have both of two concepts, int64, shape (n, n).
     """
 
-    pixels: NDArray[np.int64]
+    bits: int
+    pixels: int
     concepts: NDArray[np.int64]
     place: NDArray[np.int64]
     pairs: NDArray[np.int64]
@@ -85,37 +89,42 @@ def prepare_signatures(signatures: Signatures) -> PreparedSignatures:
     """
     categories = np.unique(signatures.primary).tolist()
     group_of = np.full((max(categories, default=-1) + 1,) * 3, -1, np.int64)
-    found: dict[bytes, tuple[int, NDArray[np.bool_], set[int]]] = {}
+    found: dict[bytes, tuple[int, set[int]]] = {}
     for size in range(1, EXACT_LENGTH + 1):
         for chosen in combinations(categories, size):
             includes = find_images_with(signatures, chosen)
             if signatures.pixels[includes].any():
-                number, _, named = found.setdefault(includes.tobytes(), (len(found), includes, set()))
+                number, named = found.setdefault(includes.tobytes(), (len(found), set()))
                 named.update(chosen)
                 for three in product(chosen, repeat=EXACT_LENGTH):
                     if set(three) == set(chosen):
                         group_of[three] = number
-    groups = tuple(_make_group(signatures, includes, sorted(named)) for _, includes, named in found.values())
+    groups = tuple(_make_group(signatures, sorted(named)) for _, named in found.values())
     first = np.concatenate([[0], np.cumsum(np.bincount(signatures.columns, minlength=signatures.primary.size))])
     rows = np.repeat(np.arange(signatures.pixels.size), np.diff(signatures.start))
     of_column = rows[np.argsort(signatures.columns, kind="stable")]
     return PreparedSignatures(signatures, first.astype(np.int64), of_column, groups, group_of)
 
 
-def find_images_with(signatures: Signatures, categories: tuple[int, ...]) -> NDArray[np.bool_]:
+def find_images_with(signatures: Signatures, categories: Sequence[int]) -> NDArray[np.bool_]:
     """Return which signatures are of images that have labels of all the categories, bool, shape (S,)."""
-    bits = sum(1 << category for category in categories)
+    bits = join_bits(categories)
     includes: NDArray[np.bool_] = (signatures.presence & bits) == bits
     return includes
 
 
-def _make_group(signatures: Signatures, includes: NDArray[np.bool_], categories: list[int]) -> CategoryGroup:
+def join_bits(categories: Sequence[int]) -> int:
+    """Return categories as bits, bit k for category k."""
+    return sum(1 << category for category in categories)
+
+
+def _make_group(signatures: Signatures, categories: Sequence[int]) -> CategoryGroup:
     from netdissect.stats.formula_kernel import add_pairs  # imports numba
 
     of_category = np.isin(signatures.primary, categories)
     concepts = np.flatnonzero(of_category)
     place = np.where(of_category, np.cumsum(of_category) - 1, -1)
-    rows = np.flatnonzero(includes)
-    pairs = np.zeros((concepts.size, concepts.size), np.int64)
-    add_pairs(signatures.start, signatures.columns, place, rows, signatures.pixels[rows], pairs)
-    return CategoryGroup(np.where(includes, signatures.pixels, 0), concepts, place, pairs)
+    rows = np.flatnonzero(find_images_with(signatures, categories))
+    pixels, pairs = signatures.pixels[rows], np.zeros((concepts.size, concepts.size), np.int64)
+    add_pairs(signatures.start, signatures.columns, place, rows, pixels, pairs)
+    return CategoryGroup(join_bits(categories), int(pixels.sum()), concepts, place, pairs)

@@ -9,7 +9,7 @@ Few triples pass both bounds; their 23 forms are computed in integers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def search_triples(
     primary: NDArray[np.int64],
     group_of: NDArray[np.int64],
     group: int,
-    tables: tuple[NDArray[np.int64], ...],
+    tables: tuple[Any, ...],
     mask: NDArray[np.int64],
     M: int,
     best: NDArray[np.int64],
@@ -76,7 +76,7 @@ def extend_pair(
     primary: NDArray[np.int64],
     group_of: NDArray[np.int64],
     group: int,
-    tables: tuple[NDArray[np.int64], ...],
+    tables: tuple[Any, ...],
     mask: NDArray[np.int64],
     M: int,
     best: NDArray[np.int64],
@@ -135,7 +135,7 @@ def offer_triple(
     first: int,
     second: int,
     third: int,
-    tables: tuple[NDArray[np.int64], ...],
+    tables: tuple[Any, ...],
     mask: NDArray[np.int64],
     M: int,
     best: NDArray[np.int64],
@@ -147,14 +147,14 @@ def offer_triple(
         second: another column.
         third: another column.
         tables: pixels of the unit's masks and label pixels that have both of two concepts, shape (n, n) each; the place of
-            every column in them, shape (C,); label pixels of every signature, 0 for those of other images, shape (S,); the
-            first place of every signature in the next, shape (S + 1,), columns of all signatures; the first place of every
-            column in the next, shape (C + 1,), signatures of all columns.
-        mask: pixels of the unit's masks that have every signature, 0 for other images, shape (S,).
+            every column in them, shape (C,); the group's categories as bits; those of every signature's images, shape (S,);
+            label pixels of every signature, shape (S,); the first place of every signature in the next, shape (S + 1,),
+            columns of all signatures; the first place of every column in the next, shape (C + 1,), signatures of all columns.
+        mask: pixels of the unit's masks that have every signature, shape (S,).
         M: pixels of the unit's masks on the group's images.
         best: the best formula so far, replaced.
     """
-    X, Y, place, pixels, start, columns, first_signature, signatures = tables
+    X, Y, place, bits, presence, pixels, start, columns, first_signature, signatures = tables
     low, high = min(first, second, third), max(first, second, third)
     middle = first + second + third - low - high
     rare = low
@@ -164,7 +164,7 @@ def offer_triple(
     x, y = 0, 0
     for at in range(first_signature[rare], first_signature[rare + 1]):
         row = signatures[at]
-        if pixels[row]:
+        if presence[row] & bits == bits:
             found = 0
             for place_of_column in range(start[row], start[row + 1]):
                 column = columns[place_of_column]

@@ -54,19 +54,22 @@ class UnitSearch:
         """Intersection and union of the best formula so far, in pixels."""
         return int(self.best[0]), int(self.best[1])
 
-    def search_short(self, length: int) -> None:
-        """Search all single concepts, and all pairs if `length` is 2."""
-        tables = []
+    def search_singles(self) -> None:
+        """Search all single concepts."""
+        signatures = self._prepared.signatures
+        for number, group in enumerate(self._prepared.groups):
+            own, X = self._find_own(group), np.zeros(group.concepts.size, np.int64)
+            add_singles(signatures.start, signatures.columns, group.place, own, self.mask[own], X)
+            Y, M = np.diag(group.pairs).copy(), self._count_mask(own)
+            search_singles(X, Y, M, group.concepts, *self._name(number), self.own, self.best)
+        self.single = self.iou
+
+    def search_pairs(self) -> None:
+        """Search all pairs."""
         for number, group in enumerate(self._prepared.groups):
             own = self._find_own(group)
             X, M = self._tabulate(group.place, own, self.mask[own]), self._count_mask(own)
-            named = (group.concepts, *self._name(number))
-            search_singles(X, group.pairs, M, *named, self.own, self.best)
-            tables.append((X, group.pairs, M, *named))
-        self.single = self.iou
-        if length > 1:
-            for table in tables:
-                search_pairs(*table, self.best)
+            search_pairs(X, group.pairs, M, group.concepts, *self._name(number), self.best)
 
     def search_triples(self, least: float) -> None:
         """Search all triples; a formula need not be found unless its IoU exceeds `least`."""
@@ -115,7 +118,9 @@ class UnitSearch:
 
     def _find_own(self, group: CategoryGroup) -> NDArray[np.int64]:
         """Return the signatures of the group's images that the masks meet."""
-        own: NDArray[np.int64] = self._signature[group.pixels[self._signature] > 0]
+        own: NDArray[np.int64] = self._signature[
+            (self._prepared.signatures.presence[self._signature] & group.bits) == group.bits
+        ]
         return own
 
     def _find_partners(
@@ -123,8 +128,8 @@ class UnitSearch:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
         """Return the concepts that can be part of a better triple, by falling P, with g of own signatures and the bound."""
         t, M = max(self.iou, least), self._count_mask(own)
-        g = (1 + t) * self.mask[own] - t * group.pixels[own]
-        bound = t * M - _ROUNDING * (2 * M + int(group.pixels.sum()))
+        g = (1 + t) * self.mask[own] - t * self._prepared.signatures.pixels[own]
+        bound = t * M - _ROUNDING * (2 * M + group.pixels)
         P = np.zeros(group.concepts.size)
         signatures = self._prepared.signatures
         add_singles(signatures.start, signatures.columns, group.place, own, np.maximum(g, 0), P)
@@ -143,8 +148,8 @@ class UnitSearch:
 
     def _collect_tables(
         self, group: CategoryGroup, place: NDArray[np.int64], X: NDArray[Any], Y: NDArray[np.int64]
-    ) -> tuple[NDArray[Any], ...]:
+    ) -> tuple[Any, ...]:
         """Return the tables of `netdissect.stats.triple_kernel.offer_triple`."""
-        prepared = self._prepared
-        signatures = prepared.signatures
-        return X, Y, place, group.pixels, signatures.start, signatures.columns, prepared.first, prepared.of_column
+        prepared, rows = self._prepared, self._prepared.signatures
+        of_group = (X, Y, place, group.bits)
+        return *of_group, rows.presence, rows.pixels, rows.start, rows.columns, prepared.first, prepared.of_column

@@ -178,7 +178,8 @@ def test_fewer_triples_are_counted_than_there_are():
     random = np.random.default_rng(0)
     signatures = make_signatures(random, rows=400, concepts=60, categories=1)
     unit = UnitSearch(prepare_signatures(signatures), *make_unit(random, signatures))
-    unit.search_short(2)
+    unit.search_singles()
+    unit.search_pairs()
     unit.search_triples(0.0)
     assert 0 < unit.offered < 60 * 59 * 58 / 6 / 4
 
