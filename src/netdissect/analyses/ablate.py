@@ -112,7 +112,8 @@ def ablate(
         labels: a table of images and their classes, or the class of every image.
         classes: the classes in the order of the network's outputs, or a file that lists them; None takes those that the network
             knows, else those of the images in the order of their names.
-        layers: layers of the run, also by patterns such as ``conv*``; None for all.
+        layers: layers of the run, also by patterns such as ``conv*`` or ``*``; None for the last one, because early layers take
+            many times as long: all that is above them runs once for every set of units.
         to: what takes the place of removed activations: ``"zero"``, or ``"mean"``, the unit's mean over these images.
         matched: the most sets of other units that each concept's units are compared with, from 20 to 10,000.
         curve: whether every class is also measured without its 1, 4 and 20 most important units.
@@ -157,7 +158,7 @@ def _check_plan(
     """Check what is asked of a run before anything is computed."""
     require_choice("to", replacement, get_args(Replacement))
     require_integer("matched", matched, _FEWEST_SETS, _MOST_SETS)
-    names = list(run.layers) if layers is None else resolve_layer_names(layers, None)
+    names = list(run.layers)[-1:] if layers is None else resolve_layer_names(layers, None)
     found = dict.fromkeys(layer for name in names for layer in (fnmatch.filter(run.layers, name) or [run[name].name]))
     return AblationPlan(tuple(found), replacement, matched, curve)
 

@@ -24,7 +24,7 @@ def ablate(
     ] = None,
     classes: Annotated[Path | None, Parameter(group=MODEL), describe_default("the network's, or the images'")] = None,
     layers: Annotated[
-        list[str] | None, Parameter(["--layers", "--layer", "-l"]), SEVERAL, describe_default("all")
+        list[str] | None, Parameter(["--layers", "--layer", "-l"]), SEVERAL, describe_default("the last")
     ] = None,
     to: Replacement = "zero",
     matched: int = 200,
@@ -47,7 +47,7 @@ def ablate(
             set whose labels of whole images are classes.
         labels: CSV table of images and their classes.
         classes: The classes in the order of the network's outputs: a list of names, or ImageNet's or Places365's file.
-        layers: Layers of the run.
+        layers: Layers of the run, also by patterns, such as 'conv*'. Early layers take many times as long as late ones.
         to: What takes the place of removed activations: zero, or mean, the unit's mean over these images.
         matched: The most sets of other units that each concept's units are compared with.
         curve: --no-curve: do not measure every class without its most important units, which runs all images with many sets.

@@ -65,7 +65,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ablated(finished, images):
-    return nd.load(finished).ablate(nets.make_small_net(), images)
+    return nd.load(finished).ablate(nets.make_small_net(), images, layers="*")
 
 
 def run_command(words):
@@ -150,7 +150,7 @@ def test_curves_are_of_the_half_that_did_not_choose_the_units(ablated):
 
 def test_a_run_that_was_given_by_its_folder_is_saved_with_the_answer_and_nothing_else_changes(ablated, folder, images):
     before = read_tables(folder)
-    nd.ablate(folder, nets.make_small_net(), images)
+    nd.ablate(folder, nets.make_small_net(), images, layers="conv*")
     after = read_tables(folder)
     assert {name: after[name] for name in before} == before
     again = nd.load(folder)
@@ -202,6 +202,11 @@ def test_a_wrong_argument_is_one_sentence(finished, images, options, sentence):
         nd.load(finished).ablate(nets.make_small_net(), images, **options)
     assert "\n" not in str(caught.value)
     assert not isinstance(caught.value, UnknownLayerError) or options["layers"]
+
+
+def test_without_layers_the_last_one_is_ablated(finished, images):
+    found = nd.load(finished).ablate(nets.make_small_net(), images, curve=False, matched=20)
+    assert [layer.ablation is None for layer in found.layers.values()] == [True, False]
 
 
 def test_another_network_is_refused(finished, images):
