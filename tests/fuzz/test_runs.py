@@ -77,6 +77,33 @@ def test_damaged_trust_tables_are_an_error_or_possible(trusted, changes):
 
 
 @pytest.fixture(scope="module")
+def ablated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablated")
+    result, _ = made_up_runs.make_run((12,), 8, pictures=12)
+    layer = result["block1/conv"]
+    layer = replace(layer, ablation=made_up_runs.make_ablation(layer))
+    files.save_run(replace(result, layers={layer.name: layer}), folder)
+    unsigned(folder)
+    return folder
+
+
+@settings(max_examples=80)
+@given(changes=changes_of_bytes)
+def test_damaged_ablations_are_an_error_or_possible(ablated, changes):
+    name = "block1-conv-ablation.json"
+    with damage_file(ablated / name, changes):
+        try:
+            found = files.load_run(ablated)["block1/conv"].ablation
+        except NetdissectError as error:
+            check_one_sentence(error, name)
+            return
+    for row in found.concepts:
+        assert row.low <= row.margin <= row.high
+        assert 0 <= row.p <= 1 and 0 <= row.q <= 1
+        assert all(1 <= unit <= 12 for unit in row.units)
+
+
+@pytest.fixture(scope="module")
 def explained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explained")
     result, _ = made_up_runs.make_run((6,), 8, pictures=12)
