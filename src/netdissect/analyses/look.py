@@ -18,6 +18,8 @@ from netdissect.analyses.run_probe_set import open_run_probe_set
 from netdissect.bounds import describe_type, require_between
 from netdissect.errors import SettingsError
 from netdissect.io.images import ENDINGS
+from netdissect.model_loading import as_network, load_network
+from netdissect.networks.units.projected_network import attach_projections
 from netdissect.optional_libraries import import_optional
 from netdissect.progress import show_progress
 from netdissect.report.image_look import find_labeled
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from netdissect.analyses.given_images import GivenImage
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.report.image_look import FiringUnit, ImageLook
 
@@ -127,6 +131,8 @@ def look(
     out: str | Path | None = None,
     masks: bool = True,
     device: str = "auto",
+    preprocess: Preprocess | None = None,
+    projection: Projections | None = None,
     loading: LoadOptions | None = None,
     progress: Progress | bool | None = None,
 ) -> LookResult:
@@ -145,6 +151,8 @@ def look(
         out: folder for a page, label maps and tables; None writes nothing.
         masks: whether `out` gets the mask of every unit as a file of its own.
         device: where the network runs.
+        preprocess: how images become the network's input, if `netdissect.dissect` was given it.
+        projection: the projection of a run of latents, as for `netdissect.dissect`.
         loading: options for MODEL.
         progress: shows how far the work is.
 
@@ -175,7 +183,7 @@ def look(
         require_between("threshold", cut, "lie between 0 and 1, an IoU", 0, 1)
         labeled = {name: find_labeled(layer, cut) for name, layer in chosen.layers.items()}
         replace(chosen.settings, device=device)  # checks it
-        request = _ImageRequest(network, images, rows, data, device, loading)
+        request = _ImageRequest(network, images, rows, data, device, preprocess, projection, loading)
         found, note = request.read(chosen, labeled, whole, shown)
         result = LookResult(chosen, tuple(found), cut, note)
         if out is not None:
@@ -241,6 +249,8 @@ class _ImageRequest:
     rows: int | str | Sequence[int | str] | None
     data: str | Path | ConceptSource | None
     device: str
+    preprocess: Preprocess | None
+    projection: Projections | None
     loading: LoadOptions | None
 
     def read(
@@ -249,7 +259,7 @@ class _ImageRequest:
         """Return the units that fire in the images, and a note on where activations are from."""
         if self.images is not None:
             source: ConceptSource = collect_images(self.images)
-            network = open_run_network(run, self.network, self.loading)
+            network = self._open_network(whole)
             every = range(len(source))
             return read_with_network(run, network, source, every, labeled, self.device, progress), ""
         rows = _list_rows(self.rows)
@@ -257,8 +267,19 @@ class _ImageRequest:
             stored = run.open_probe_set() if self.data is None else open_run_probe_set(run, self.data)
             return read_stored(run, rows, labeled, stored, whole)
         concepts = open_run_probe_set(run, self.data)
-        network = open_run_network(run, self.network, self.loading)
+        network = self._open_network(whole)
         names = list_image_names(concepts)
         places = {row: place for place, row in enumerate(names)}
         positions = [places[row] for row in find_rows(names, rows)]
         return read_with_network(run, network, concepts, positions, labeled, self.device, progress, has_rows=True), ""
+
+    def _open_network(self, whole: Result) -> Network:
+        """Return the network of a run, with all of its layers, prepared as the run prepared it."""
+        network = self.network
+        if network is not None and (self.preprocess is not None or self.projection is not None):
+            if isinstance(network, str):
+                network = load_network(network, **({} if self.loading is None else asdict(self.loading)))
+            network = as_network(network, arguments.require_preprocess(self.preprocess))
+            if self.projection is not None:
+                network, _ = attach_projections(network, list(whole.layers), self.projection)
+        return open_run_network(whole, network, self.loading)

@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from netdissect.cli.console import ProgressBars, print_line
-from netdissect.cli.option_groups import MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
+from netdissect.cli.option_groups import MODEL, MODEL_RARE, SEVERAL, SWITCH, ModelOptions, describe_default
+from netdissect.cli.run import parse_projections
 
 
 def look(
@@ -24,6 +25,7 @@ def look(
     threshold: Annotated[float | None, describe_default("the run's")] = None,
     masks: Annotated[bool, Parameter(negative="--no-masks", show_default=False)] = True,
     device: str = "auto",
+    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
     quiet: Annotated[bool, SWITCH] = False,
     loading: ModelOptions = ModelOptions(),
 ) -> None:
@@ -42,6 +44,7 @@ def look(
         threshold: Smallest score of a labeled unit, an IoU by default.
         masks: --no-masks: write no file for the mask of each unit and the sum of masks of each concept.
         device: Device to run on: auto, cpu, cuda or cuda:N.
+        projection: Sparse autoencoder of a run of latents: a file, or LAYER=FILE for each of several layers.
         quiet: Show no progress.
         loading: Options for MODEL.
     """
@@ -53,7 +56,7 @@ def look(
     with ProgressBars(quiet=quiet) as bars:
         seen = look_at(
             run, model, images, rows=rows, layers=names, data=data, threshold=threshold, out=out, masks=masks,
-            device=device, loading=loading, progress=bars,
+            device=device, projection=parse_projections(projection), loading=loading, progress=bars,
         )  # fmt: skip
     for line in seen.list_lines():
         print_line(line)

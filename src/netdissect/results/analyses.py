@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
     from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.concept_words import VocabularyNotes
     from netdissect.results.run_result import Result
@@ -65,6 +67,8 @@ class Analyses(Protocol):
         threshold: float | None,
         out: str | Path | None,
         device: str,
+        preprocess: Preprocess | None,
+        projection: Projections | None,
         progress: Progress | bool | None,
     ) -> LookResult:
         """Find which labeled units fire in images, and where (`netdissect.look`)."""

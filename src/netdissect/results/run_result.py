@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
     from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.analyses import Analyses
     from netdissect.results.controls import ControlRun
@@ -280,12 +282,14 @@ class Result:
         threshold: float | None = None,
         out: str | Path | None = None,
         device: str = "auto",
+        preprocess: Preprocess | None = None,
+        projection: Projections | None = None,
         progress: Progress | bool | None = None,
     ) -> LookResult:
         """Find which labeled units fire in images, and where; arguments and errors are those of `netdissect.look`."""
         return self._require_analyses().look(
             self, network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
-            progress=progress,
+            preprocess=preprocess, projection=projection, progress=progress,
         )  # fmt: skip
 
     def ablate(

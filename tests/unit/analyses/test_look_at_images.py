@@ -117,6 +117,30 @@ def test_own_images_give_what_the_probe_set_gives_for_the_same_pixels(run, data)
         assert np.array_equal(image["conv2"].make_maps().masks, expected.make_maps().masks)
 
 
+def test_latents_and_another_preprocessing_are_looked_at_as_they_were_dissected(data):
+    import torch
+
+    torch.manual_seed(0)
+    net, encoder, half = nets.make_small_net(), torch.nn.Linear(8, 12), nd.Preprocess(unit=1 / 510)
+    latents = dissect_small(data, None, layers=["conv1", "conv2"], projection={"conv2": encoder}, preprocess=half)
+    name = next(name for name in latents if "+" in name)
+    seen = latents.look(net, rows=range(40), layers=name, threshold=0, preprocess=half, projection={"conv2": encoder})
+    layer = latents[name]
+    for channel in np.flatnonzero(layer.labels >= 0):
+        cells = sum(
+            int((image[name].grids[list(image[name].channels).index(channel)] > layer.thresholds[channel]).sum())
+            for image in seen
+            if channel in image[name].channels
+        )
+        assert cells == int(0.05 * 40 * 8 * 8)
+    with pytest.raises(SettingsError, match="latents of a projection"):
+        latents.look(net, rows=[1], preprocess=half)
+    plain = dissect_small(data, None, layers=["conv1"], preprocess=half)
+    assert plain.look(net, rows=[1], preprocess=half)[0]["conv1"].known
+    with pytest.raises(SettingsError, match="is not the network of this run"):
+        plain.look(net, rows=[1])
+
+
 def test_photographs_are_turned_upright_before_the_network_sees_them(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     exif = Image.Exif()
