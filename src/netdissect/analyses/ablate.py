@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.protocols import AblationSource, Progress
+    from netdissect.results.ablation import ConceptAblation
     from netdissect.results.run_result import Result
 
 #: The fewest matched sets, because fewer cannot give p < 0.05, and the most.
@@ -209,7 +210,13 @@ def _ablate_layer(
         passes, images, targets, layer.vocabulary, outputs, mean, values, plan.matched, folds, seed
     )
     curves = measure_curves(passes, images, outputs, values, seed, progress) if plan.curve else ()
-    said = (*_warn_of_guessing(accuracy, images), *notes, *images.notes, *filter(None, [passes.source.note]))
+    said = (
+        *_warn_of_guessing(accuracy, images),
+        *_warn_of_few_sets(concepts),
+        *notes,
+        *images.notes,
+        *filter(None, [passes.source.note]),
+    )
     return LayerAblation(
         plan.replacement, len(own), passes.source.classes, accuracy, concepts, curves, plan.matched, left_out, said
     )
@@ -239,6 +246,16 @@ def _warn_of_guessing(accuracy: float, images: LabeledImages) -> list[str]:
             f"the network recognizes {accuracy:.1%} of the images, and {share:.1%} are of class {images.classes[most]}: its classes may "
             f"be in another order; give their list with --classes"
         )
+    ]
+
+
+def _warn_of_few_sets(concepts: Sequence[ConceptAblation]) -> list[str]:
+    """Return a warning if concepts have too few matched sets for p < 0.05, as in small layers."""
+    few = sum(row.matched_sets < _FEWEST_SETS for row in concepts)
+    if not few:
+        return []
+    return [
+        f"{few} of {len(concepts)} concepts have fewer than {_FEWEST_SETS} matched sets, so their q cannot be below 0.05"
     ]
 
 

@@ -11,6 +11,7 @@ from netdissect.errors import FolderTakenError
 from netdissect.io import atomic
 from netdissect.io.reading import is_regular
 from netdissect.report import figures
+from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.detectors import format_count, format_times
 from netdissect.results.findings import describe_unconvincing, list_chance, list_counts, warn_of_small_sets
 
@@ -75,7 +76,7 @@ def format_model_card(result: Result) -> str:
         if most:
             words = ", ".join(f"{_escape_markdown(display_name(label))} ({units})" for (_, label), units in most)
             lines.append(f"- **{_escape_markdown(name)}** most often detects {words}.")
-    lines += _list_controls(result) + _explain_trust(result, tested=tested)
+    lines += _list_ablations(result) + _list_controls(result) + _explain_trust(result, tested=tested)
     skipped = len(result.journal.get("skipped_images", {}))
     if skipped:
         lines += [
@@ -99,6 +100,14 @@ def format_model_card(result: Result) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _list_ablations(result: Result) -> list[str]:
+    """Return what class outputs lose without units, as list items."""
+    said = [line for layer in result.layers.values() for line in describe_ablation(layer)]
+    return (
+        ["", "Without units (docs/ablation.md):", "", *(f"- {_escape_markdown(line)}" for line in said)] if said else []
+    )
 
 
 def _list_controls(result: Result) -> list[str]:

@@ -57,12 +57,13 @@ def describe_ablation(layer: LayerResult, examples: int = 3) -> list[str]:
     if found is None:
         return []
     beyond = [row for row in found.concepts if row.is_beyond_matched]
-    lines = [
-        (
-            f"{layer.name}: {len(beyond)} of {len(found.concepts)} concepts: without their units the class loses more margin than without "
-            f"matched ones (q < {LEVEL:g}, up to {found.matched_sets} sets; {found.images:,} images, accuracy {found.accuracy:.3f})"
+    measured = f"{found.images:,} images, accuracy {found.accuracy:.3f}"
+    lines = [f"{layer.name}: no concept has units to remove and a class to measure ({measured})"]
+    if found.concepts:
+        how = (
+            f"loses more margin than without matched ones (q < {LEVEL:g}, up to {found.matched_sets} sets; {measured})"
         )
-    ]
+        lines = [f"{layer.name}: {len(beyond)} of {len(found.concepts)} concepts: without their units the class {how}"]
     lines += [f"{layer.name}: {describe_concept_ablation(row)}" for row in beyond[:examples]]
     lines += [f"{layer.name}: {describe_curves(found.curves)}"] if found.curves else []
     left_out = found.left_out or {}

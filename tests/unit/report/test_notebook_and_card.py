@@ -196,3 +196,13 @@ def test_a_notebook_of_a_run_without_formulas_has_no_column_of_them(trusted):
     layer = trusted["block2/conv"]
     assert cells_of(layer._repr_html_())[0][-1] == "concept"
     assert "formula" not in layer.unit(1)._repr_html_()
+
+
+def test_a_card_says_what_class_outputs_lose_without_units():
+    run, _ = made_up_runs.make_run((12,), 8, pictures=12)
+    assert "Without units" not in card.format_model_card(run)
+    layer = run[0]
+    layer = dataclasses.replace(layer, ablation=made_up_runs.make_ablation(layer))
+    said = card.format_model_card(dataclasses.replace(run, layers={layer.name: layer}))
+    assert "Without units (docs/ablation.md):" in said
+    assert "remove the" in said and "matched random" in said
