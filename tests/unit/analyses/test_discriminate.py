@@ -214,3 +214,17 @@ def test_the_command_asks_for_the_network_of_a_run(run, photos, capsys):
         main(["discriminate", str(run), "--data", str(photos)])
     assert stop.value.code == 2
     assert "which network?" in capsys.readouterr().err
+
+
+def test_names_of_near_points_do_not_cover_each_other():
+    from netdissect.report.figures import style
+    from netdissect.report.figures.discrimination_graph import _label_points
+
+    with style.open_figure(4.6, 3.2) as (figure, (axes,)):
+        axes.set_xlim(0, 60)
+        axes.set_ylim(0, 102)
+        points = [(f"layer{at}", 50 + at, 95 + at / 2, "k") for at in range(4)]
+        _label_points(axes, points)
+        boxes = [text.get_window_extent(figure.canvas.get_renderer()) for text in axes.texts]
+        assert [text.get_text() for text in axes.texts] == [name for name, *_ in points]
+        assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
