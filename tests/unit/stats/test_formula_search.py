@@ -1,5 +1,6 @@
 """The best formula against all formulas, counted one by one."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -225,3 +226,40 @@ def test_fractions_of_large_numbers_are_compared_exactly():
     for a, b, c, d in random.integers(1, 30, (500, 4)).tolist():
         assert is_greater(a, b, c, d) == (Fraction(a, b) > Fraction(c, d))
     assert not is_greater(0, 5, 0, 7)
+
+
+def find_best_triples(signatures, units):
+    """Return the highest IoU of three of many concepts for every unit, by arrays of all triples for one form after another."""
+    concepts, size = signatures.primary.size, signatures.pixels.size
+    has = np.zeros((concepts, size), bool)
+    has[signatures.columns, np.repeat(np.arange(size), np.diff(signatures.start))] = True
+    triples = np.array(list(itertools.combinations(range(concepts), 3)))
+    bits = np.bitwise_or.reduce(1 << signatures.primary[triples], axis=1)[:, np.newaxis]
+    within = (signatures.presence & bits) == bits
+    masks = np.zeros((size, len(units)), np.float32)
+    for column, (at, count) in enumerate(units):
+        masks[at, column] = count
+    M, best = within.astype(np.float32) @ masks, np.zeros(len(units))
+    for order, operators in FORMS[3]:
+        truth = has[triples[:, order[0]]]
+        for place, operator in zip(order[1:], operators, strict=True):
+            other = has[triples[:, place]]
+            truth = truth | other if operator == "or" else truth & (other if operator == "and" else ~other)
+        truth = (truth & within).astype(np.float32)
+        both, area = truth @ masks, truth @ signatures.pixels.astype(np.float32)
+        union = (M + area[:, np.newaxis] - both).astype(np.float64)
+        best = np.maximum(best, (both / np.maximum(union, 1)).max(axis=0))
+    return best
+
+
+@pytest.mark.parametrize("categories", [1, 3])
+def test_leaving_out_triples_by_their_bounds_loses_none(categories):
+    random = np.random.default_rng(10 + categories)
+    signatures = make_signatures(random, rows=300, concepts=36, categories=categories)
+    units = [make_unit(random, signatures) for _ in range(40)]
+    prepared, best = prepare_signatures(signatures), find_best_triples(signatures, units)
+    found = [find_best_formula(prepared, *unit) for unit in units]
+    three = [formula for formula in found if len(formula.columns) == 3]
+    assert len(three) > 20
+    for formula, highest in zip(found, best, strict=True):
+        assert formula.iou == highest if len(formula.columns) == 3 else formula.iou >= highest
