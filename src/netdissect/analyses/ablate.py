@@ -198,14 +198,14 @@ def _ablate_layer(
     """Return the ablations of one layer."""
     layer, seed = run[passes.source.layer.name], run.settings.seed
     units, notes = group_units(layer, run.settings.threshold)
-    targets, left_out = choose_targets(layer, units, images, shares)
+    folds = divide_images(images, _find_grouping(run, images), seed)
+    targets, left_out = choose_targets(layer, units, images, shares, folds)
     progress.start(f"{layer.name}: whole network", images.labeled.size)
     outputs, mean = passes.measure(images.labeled)
     values = (mean if plan.replacement == "mean" else np.zeros_like(mean)).astype(np.float32)
     own = images.labels[images.labeled]
     accuracy = float((outputs.argmax(axis=1) == own).mean())
     progress.start(f"{layer.name}: units of concepts", int(sum(images.counts[target.of_class] for target in targets)))
-    folds = divide_images(images, _find_grouping(run, images), seed)
     concepts = measure_concepts(
         passes, images, targets, layer.vocabulary, outputs, mean, values, plan.matched, folds, seed
     )

@@ -68,6 +68,7 @@ def choose_targets(
     units: Mapping[int, tuple[int, ...]],
     images: LabeledImages,
     shares: NDArray[np.float64] | None,
+    folds: NDArray[np.int64],
 ) -> tuple[list[AblationTarget], dict[str, str]]:
     """Choose the class of every concept.
 
@@ -78,6 +79,7 @@ def choose_targets(
         units: channels by the column of the concept (`group_units`).
         images: the labeled images.
         shares: share of the images of every class that have each concept, shape (Y, C); None if their concepts are unknown.
+        folds: fold of every image, shape (N,).
 
     Returns:
         the targets, and why concepts are left out, by their names.
@@ -92,6 +94,10 @@ def choose_targets(
         elif images.counts[of_class] < FEWEST_IMAGES:
             left_out[name] = (
                 f"class {images.classes[of_class]} has {images.counts[of_class]} images, at least {FEWEST_IMAGES} are needed"
+            )
+        elif len(np.unique(folds[images.labels == of_class])) < 2:
+            left_out[name] = (
+                f"all images of class {images.classes[of_class]} belong together, so their mean has no interval"
             )
         elif len(channels) > layer.layer.units - len(channels):
             left_out[name] = (
@@ -119,8 +125,9 @@ def _find_class(
 def _describe_missing(images: LabeledImages, shares: NDArray[np.float64] | None) -> str:
     if shares is None or not shares.any():
         return "no class has its name, and the images have no labels of it"
-    best = int(shares.argmax())
+    usable = np.where(images.counts >= FEWEST_IMAGES, shares, 0)
+    best = int(usable.argmax())
     return (
-        f"no class has it in half of its images (most: {shares[best]:.0%} of class {images.classes[best]}), and none has its "
-        f"name"
+        f"no class of at least {FEWEST_IMAGES} images has it in half of them (most: {usable[best]:.0%} of class "
+        f"{images.classes[best]}), and none has its name"
     )
