@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netdissect.errors import RunError
 from netdissect.stats.partitions import make_partitions
-from netdissect.stats.signatures import Signatures, prepare_signatures
+from netdissect.stats.signatures import Signatures, find_images_with, prepare_signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,18 +25,54 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class SignatureImages:
+    """The signatures of some images, and what the searches of all units share of them.
+
+    Attributes:
+        prepared: the signatures.
+        pixels_there: label pixels of every concept over the images that have some categories, by the bits of these; filled as
+            formulas name them.
+    """
+
+    prepared: PreparedSignatures
+    pixels_there: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    def find_best_single(self, formula: Sequence[int], signature: NDArray[np.int64], count: NDArray[np.int64]) -> float:
+        """Return the IoU of the best single concept over the images of a formula, among the categories that it names.
+
+        Args:
+            formula: columns of the formula's concepts; none gives 0.
+            signature: the signatures that a unit's masks meet, shape (n,).
+            count: pixels of the masks that have each of them, shape (n,).
+        """
+        found = self.prepared.signatures
+        categories = tuple(sorted({int(found.primary[column]) for column in formula}))
+        if not categories:
+            return 0.0
+        includes = find_images_with(found, categories)
+        bits = sum(1 << category for category in categories)
+        if bits not in self.pixels_there:
+            self.pixels_there[bits] = _sum_pixels(found, np.where(includes, found.pixels, 0))
+        masks = np.zeros(found.pixels.size, np.int64)
+        masks[signature] = np.where(includes[signature], count, 0)
+        Y, X, M = self.pixels_there[bits], _sum_pixels(found, masks), int(masks.sum())
+        named = np.isin(found.primary, categories) & (M + Y - X > 0)
+        return float((X[named] / (M + Y - X)[named]).max(initial=0.0))
+
+
+@dataclass(frozen=True, eq=False)
 class SearchTables:
     """What the searches of all units share.
 
     Attributes:
-        prepared: the signatures of all images.
-        lent: those of the images that take the labels of others.
+        own: all images.
+        lent: those that take the labels of others.
         partitions: the pixels that formulas can tell apart.
         place: place of every signature of the tally among them, int64, shape (S,).
     """
 
-    prepared: PreparedSignatures
-    lent: PreparedSignatures
+    own: SignatureImages
+    lent: SignatureImages
     partitions: tuple[Partition, ...]
     place: NDArray[np.int64]
 
@@ -53,8 +89,10 @@ class SearchTables:
         numbers = {entry: number for number, entry in enumerate(dict.fromkeys(sets))}
         place = np.array([numbers[entry] for entry in sets], np.int64)
         own, lent = (_make_signatures(numbers, place, tally.pixels[row], vocabulary) for row in (0, lent_row))
-        prepared = prepare_signatures(own)
-        return cls(prepared, prepare_signatures(lent) if lent_row else prepared, make_partitions(own), place)
+        images = SignatureImages(prepare_signatures(own))
+        return cls(
+            images, SignatureImages(prepare_signatures(lent)) if lent_row else images, make_partitions(own), place
+        )
 
     def select(self, counts: SparseCounts, table: int, unit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the signatures that a unit's masks meet in a table, each once, and how often, shape (n,) each."""
@@ -124,10 +162,15 @@ def _spread_rows(tally: SignatureTally, layer: str, units: int) -> Iterator[NDAr
 
 
 def _sum_columns(
-    columns: NDArray[np.int64], sizes: NDArray[np.int64], pixels: NDArray[np.int64], width: int
+    columns: NDArray[np.integer], sizes: NDArray[np.int64], pixels: NDArray[np.int64], width: int
 ) -> NDArray[np.int64]:
     """Return the pixels of every concept from those of every signature, shape (C,); exact up to 2^53."""
     return np.bincount(columns, np.repeat(pixels, sizes), width).astype(np.int64)
+
+
+def _sum_pixels(signatures: Signatures, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the pixels of every concept, shape (C,), from those of every signature, shape (S,)."""
+    return _sum_columns(signatures.columns, np.diff(signatures.start), pixels, signatures.primary.size)
 
 
 def _make_signatures(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from netdissect.engine.signature_tally import SignatureTally, SignatureTask
 from netdissect.engine.tally_tasks import TallyTask
 from netdissect.results.formulas import Formula, UnitFormula
 from netdissect.run.memory_budget import find_memory_budget
-from netdissect.stats.formula_search import find_best_formula, find_chance_gain
+from netdissect.stats.formula_search import find_best_formula
 from netdissect.stats.partitions import compute_ceiling
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from netdissect.analyses.signature_counts import SignatureImages
     from netdissect.engine.comparisons import Comparisons
     from netdissect.engine.signature_tally import SparseCounts
     from netdissect.protocols import ConceptSource, Progress
@@ -96,16 +97,18 @@ class _UnitSearch:
 
     def __call__(self, row: int) -> UnitFormula:
         own = self.tables.select(self.counts, 0, row)
-        best = find_best_formula(self.tables.prepared, *own, self.length)
-        lent = ((self.tables.lent, *self.tables.select(self.counts, table, row)) for table in self.lent)
-        return UnitFormula(
-            Formula(best.columns, best.operators) if best.columns else None,
-            best.iou,
-            best.single,
-            best.is_proved,
-            compute_ceiling(self.tables.partitions, *own),
-            find_chance_gain(lent, self.length) if self.lent else None,
-        )
+        found = self._search(self.tables.own, *own, compute_ceiling(self.tables.partitions, *own))
+        lent = (self.tables.select(self.counts, table, row) for table in self.lent)
+        gains = [self._search(self.tables.lent, *counts, 1.0).gain for counts in lent]
+        return replace(found, chance=max(0.0, *gains) if gains else None)
+
+    def _search(
+        self, images: SignatureImages, signature: NDArray[np.int64], count: NDArray[np.int64], ceiling: float
+    ) -> UnitFormula:
+        best = find_best_formula(images.prepared, signature, count, self.length)
+        formula = Formula(best.columns, best.operators) if best.columns else None
+        there = images.find_best_single(best.columns, signature, count)
+        return UnitFormula(formula, best.iou, best.single, best.is_proved, ceiling, None, there)
 
 
 def _map_units(search: _UnitSearch, units: int, threads: int, progress: Progress) -> Iterator[UnitFormula]:

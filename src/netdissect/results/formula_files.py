@@ -45,6 +45,7 @@ _READ = {
     "formula_iou": pa.float64(),
     "proved": pa.int8(),
     "ceiling": pa.float64(),
+    "same_images_iou": pa.float64(),
 }
 #: How far a figure may exceed another that it cannot exceed, by rounding.
 _TINY = 1e-9
@@ -117,9 +118,10 @@ def read_formulas(tables: TableFiles, layer: LayerResult, record: Mapping[str, A
         named = tuple(place[number] for number in numbers[row].tolist() if number)
         operators = tuple(_OPERATORS[code - 1] for code in codes[row].tolist() if code)
         iou, single, ceiling = (float(columns[key][row]) for key in ("formula_iou", "iou", "ceiling"))
+        there = float(columns["same_images_iou"][row])
         chance = float(columns["formula_chance"][row]) if "formula_chance" in columns else None
         formula = Formula(named, operators) if named else None
-        units[unit - 1] = UnitFormula(formula, iou, single, bool(columns["proved"][row]), ceiling, chance)
+        units[unit - 1] = UnitFormula(formula, iou, single, bool(columns["proved"][row]), ceiling, chance, there)
     return FormulaTable(tuple(units), length, shifts)
 
 
@@ -128,7 +130,7 @@ def _check_figures(path: Path, columns: Mapping[str, NDArray[Any]], units: int) 
     unit = columns["unit"]
     rising = bool((np.diff(unit) > 0).all() and ((unit >= 1) & (unit <= units)).all())
     require_valid(path, rising, "its rows are not units of the layer in their order")
-    for name in ("iou", "formula_iou", "ceiling", "formula_chance"):
+    for name in ("iou", "formula_iou", "ceiling", "same_images_iou", "formula_chance"):
         values = columns.get(name, np.zeros(0))
         require_valid(path, bool(((values >= 0) & (values <= 1)).all()), f"a {name} is not between 0 and 1")
     require_valid(path, bool(np.isin(columns["proved"], (0, 1)).all()), "proved is neither 0 nor 1")

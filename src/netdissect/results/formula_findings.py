@@ -38,9 +38,9 @@ def describe_unit_formula(found: UnitFormula, names: Sequence[str]) -> str:
     if len(found.formula) == 1:
         return f"{words}, better than any formula"
     if not found.is_beyond_chance:
-        return f"no formula gains more than chance: +{found.gain:.2f}{chance}"
+        return f"no formula gains more than chance: {found.gain:+.2f}{chance}"
     proof = f"proved best of {_PROVED}" if found.is_proved else "not proved best"
-    return f"{words} ({found.single:.2f} with one concept{chance}), {proof}"
+    return f"{words} ({found.baseline:.2f} with one concept{chance}), {proof}"
 
 
 def describe_formulas(layer: LayerResult, examples: int = 0) -> list[str]:

@@ -59,8 +59,9 @@ class UnitFormula:
         single: IoU of the best single concept.
         is_proved: whether no formula of at most three concepts has a higher IoU; False where longer ones were searched by beam.
         ceiling: IoU of the best formula of any length over the labels.
-        chance: the largest gain over a single concept that the same search finds with the labels of other images; None if it was
+        chance: the largest gain that the same search finds with the labels of other images; None if it was
             not measured.
+        same_images: IoU of the best single concept over the images of the formula, those that have every category that it names.
     """
 
     formula: Formula | None
@@ -69,16 +70,27 @@ class UnitFormula:
     is_proved: bool
     ceiling: float
     chance: float | None = None
+    same_images: float = 0.0
+
+    @property
+    def baseline(self) -> float:
+        """IoU of the best single concept, over the images that have its category or over the formula's: the higher one.
+
+        A formula that names a category which few images have is compared with single concepts on these images too; else naming it
+        would be a gain in itself.
+        """
+        return max(self.single, self.same_images)
 
     @property
     def gain(self) -> float:
-        """By how much the formula's IoU exceeds that of the best single concept."""
-        return self.iou - self.single
+        """By how much the formula's IoU exceeds `baseline`; negative if a single concept does better on its images."""
+        return self.iou - self.baseline
 
     @property
     def is_beyond_chance(self) -> bool:
         """Whether the formula has several concepts and gains more than chance gave."""
-        return self.formula is not None and len(self.formula) > 1 and (self.chance is None or self.gain > self.chance)
+        several = self.formula is not None and len(self.formula) > 1
+        return several and self.gain > (self.chance or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +103,8 @@ class FormulaFigures:
         length: number of its concepts.
         proved: whether no formula of at most three concepts has a higher IoU.
         ceiling: IoU of the best formula of any length over the labels.
-        gain: by how much its IoU exceeds that of the best single concept.
+        same_images_iou: IoU of the best single concept over the formula's images.
+        gain: by how much its IoU exceeds that of the best single concept, over its own images and over the formula's.
         formula_chance: the largest gain with the labels of other images; None if it was not measured.
         beyond_chance: whether it has several concepts and gains more than that.
     """
@@ -101,6 +114,7 @@ class FormulaFigures:
     length: int | None = None
     proved: bool | None = None
     ceiling: float | None = None
+    same_images_iou: float | None = None
     gain: float | None = None
     formula_chance: float | None = None
     beyond_chance: bool | None = None
@@ -117,7 +131,15 @@ class FormulaFigures:
             return cls()
         words, length = ("", 0) if found.formula is None else (found.formula.describe(names), len(found.formula))
         return cls(
-            words, found.iou, length, found.is_proved, found.ceiling, found.gain, found.chance, found.is_beyond_chance
+            words,
+            found.iou,
+            length,
+            found.is_proved,
+            found.ceiling,
+            found.same_images,
+            found.gain,
+            found.chance,
+            found.is_beyond_chance,
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ UNITS = (
     UnitFormula(Formula((3,)), 0.2, 0.2, True, 0.3, 0.0),
     None,
     UnitFormula(None, 0.0, 0.0, True, 0.0, 0.0),
-    UnitFormula(Formula((2, 6), ("and",)), 0.3, 0.2, True, 0.4, 0.2),
+    UnitFormula(Formula((2, 6), ("and",)), 0.3, 0.2, True, 0.4, 0.2, 0.25),
 )
 
 
@@ -120,6 +120,7 @@ def test_run_json_says_what_was_searched(saved):
         (set_value("ceiling", 0, float("nan")), None, "a ceiling is not between 0 and 1"),
         (set_value("ceiling", 0, 0.2), None, "not between that of its unit's best concept and the ceiling"),
         (set_value("iou", 0, 0.3), None, "not between that of its unit's best concept and the ceiling"),
+        (set_value("same_images_iou", 1, 2.0), None, "a same_images_iou is not between 0 and 1"),
         (set_value("formula_chance", 1, -0.1), None, "a formula_chance is not between 0 and 1"),
         (set_value("proved", 0, 2), None, "proved is neither 0 nor 1"),
         (set_value("number_1", 0, 10**6), None, "a formula names a concept that the probe set lacks"),
@@ -178,6 +179,15 @@ def test_findings_count_formulas_beyond_chance_and_name_those_that_gain_most(run
     ]
 
 
+def test_a_formula_gains_over_a_single_concept_on_its_own_images_too():
+    formula = Formula((0, 1), ("and not",))
+    found = UnitFormula(formula, 0.6, 0.1, True, 0.7, 0.02, 0.6)
+    assert (found.baseline, found.gain, found.is_beyond_chance) == (0.6, 0.0, False)
+    assert not replace(found, chance=None).is_beyond_chance
+    assert replace(found, same_images=0.5).is_beyond_chance
+    assert replace(found, same_images=0.05).gain == 0.5
+
+
 def test_every_operator_has_a_number():
     assert formula_files._OPERATORS == ("or", "and", "and not")
 
@@ -187,7 +197,7 @@ def test_units_carry_their_formulas_into_other_tables(run):
     names = run.probe_set.vocabulary.names
     assert layer.unit(5).formula is UNITS[4]
     assert layer.unit(3).formula is None
-    assert "no formula gains more than chance: +0.10, by chance +0.20" in repr(layer.unit(5))
+    assert "no formula gains more than chance: +0.05, by chance +0.20" in repr(layer.unit(5))
     row = layer.unit(1).row
     assert (row["formula"], row["gain"], row["beyond_chance"]) == (
         f"({names[0]} OR {names[1]}) AND NOT {names[4]}",

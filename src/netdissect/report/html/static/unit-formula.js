@@ -42,10 +42,10 @@
     return { element, draw: () => draw(canvas, home, layer, unit, found, formula) };
   };
 
-  // Says on which images a formula of several categories was measured; the single concept's are those of one category.
+  // Says on which images a formula of several categories was measured; a single concept is compared on these too.
   function describeImages({ concepts }) {
     const kinds = [...new Set(concepts.map((concept) => nd.run.category[concept]))].sort((a, b) => a - b).map((kind) => nd.run.categories[kind]);
-    return kinds.length > 1 ? ` Its IoU is over the images with labels of ${kinds.slice(0, -1).join(", ")} and ${kinds[kinds.length - 1]}, which may be fewer than those of the single concept.` : "";
+    return kinds.length > 1 ? ` Its IoU is over the images with labels of ${kinds.slice(0, -1).join(", ")} and ${kinds[kinds.length - 1]}, as is that of the single concept, if it is higher there.` : "";
   }
 
   function explain(layer, { concepts, gain, chance }) {
