@@ -19,6 +19,8 @@ from netdissect.results.unseen import REASONS, ConceptSight, explain_unseen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from netdissect.concepts import Concept
+    from netdissect.results.ablation import ConceptAblation
     from netdissect.results.formulas import UnitFormula
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
@@ -147,8 +149,17 @@ def _describe_concept(
     reason, why = (None, None) if any(unit.detects for unit in units) else explain_unseen(sight, units)
     return FoundConcept(
         concept.name, concept.category, sight.pixels, counts.get(concept.name), sight.best.score, sight.attainable,
-        tuple(units), why, reason,
+        tuple(units), why, reason, _list_ablations(run, concept),
     )  # fmt: skip
+
+
+def _list_ablations(run: Result, concept: Concept) -> dict[str, ConceptAblation]:
+    """Return by layer what class outputs lose without its units of a concept, where that was measured."""
+    return {
+        name: found
+        for name, layer in run.layers.items() if layer.ablation is not None
+        for found in layer.ablation.concepts if (found.concept, found.category) == (concept.name, concept.category)
+    }  # fmt: skip
 
 
 def _is_beyond_chance(trust: UnitTrust | None) -> bool:

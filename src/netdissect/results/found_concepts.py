@@ -7,7 +7,7 @@ import html
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from netdissect.errors import SettingsError
@@ -17,16 +17,23 @@ from netdissect.optional_libraries import import_optional
 from netdissect.results.found_text import describe_concepts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
     import pyarrow as pa
 
+    from netdissect.results.ablation import ConceptAblation
     from netdissect.results.trust import UnitTrust
 
 #: Why a unit is listed for a concept, in the order of the lists: the concept is its label; its score with the concept reaches the
 #: threshold and exceeds `ConceptUnit.cut`; its formula names the concept; no unit sees the concept better.
 RELATIONS = ("label", "high", "formula", "near")
+
+#: Fields of `ConceptAblation` that a concept has in JSON.
+ABLATION_FIGURES = (
+    "class_name", "images", "margin", "low", "high", "matched", "p", "q", "accuracy", "matched_accuracy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class FoundConcept:
         units: units whose label it is, best score first; then those with another label; if there are none, the nearest ones.
         why: why no unit detects it, in words; None if one does.
         reason: the same in a word: ``absent``, ``size``, ``chance``, ``other label`` or ``below``.
+        ablations: by layer, what class outputs lose without its units of the concept, where that was measured.
     """
 
     name: str
@@ -103,6 +111,7 @@ class FoundConcept:
     units: tuple[ConceptUnit, ...]
     why: str | None = None
     reason: str | None = None
+    ablations: Mapping[str, ConceptAblation] = field(default_factory=dict)
 
     @property
     def detectors(self) -> int:
@@ -115,6 +124,10 @@ class FoundConcept:
             "concept": self.name, "category": self.category, "pixels": self.pixels, "images": self.images,
             "detectors": self.detectors, "best_score": self.best_score, "attainable": self.attainable, "reason": self.reason, "why": self.why,
             "units": [unit.as_dict() for unit in self.units],
+            "ablations": [
+                {"layer": layer} | {name: getattr(found, name) for name in ABLATION_FIGURES} | {"units": list(found.units)}
+                for layer, found in self.ablations.items()
+            ],
         }  # fmt: skip
 
 
@@ -170,7 +183,7 @@ class FoundConcepts(Sequence[FoundConcept]):
         rows, empty = [], dict.fromkeys(ConceptUnit("", 0, 0, 0, 0, "", 0, "", detects=False).as_dict())
         for concept in self:
             fields = concept.as_dict()
-            units = fields.pop("units")
+            units, _ = fields.pop("units"), fields.pop("ablations")
             rows += [fields | unit for unit in units] or [fields | empty]
         return rows
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
+from netdissect.results.ablation_findings import describe_concept_ablation
 from netdissect.results.findings import format_probability
 from netdissect.results.unit_trust import LEVEL
 from netdissect.results.unseen import REASONS
@@ -51,6 +52,7 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
     ):
         units = [unit for unit in concept.units if unit.relation == relation]
         lines += [f"  {heading}", *_list_units(units, found.score_title, most)] if units else []
+    lines += [f"  {layer}: {describe_concept_ablation(item)}" for layer, item in concept.ablations.items()]
     return lines
 
 

@@ -9,6 +9,7 @@ from tests import made_up_runs
 
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.errors import SettingsError
+from netdissect.results.ablation_findings import describe_concept_ablation
 from netdissect.results.concept_words import VocabularyNotes
 from netdissect.results.counts import Counts
 from netdissect.results.find import find_units
@@ -254,3 +255,20 @@ def test_formulas_that_gain_more_than_chance_stand_beside_units_and_find_units_t
         seen += len(by_formula)
     assert seen > 10
     assert "units with another label whose formula names it:" in str(run.find(*names))
+
+
+def test_a_concept_has_what_class_outputs_lose_without_its_units():
+    run, _ = made_up_runs.make_run((24, 40), 30, pictures=20, trusted=True, analyzed=True, seed=3)
+    seen = 0
+    for concept in run.find():
+        expected = {
+            name: found for name, layer in run.layers.items() for found in layer.ablation.concepts if found.concept == concept.name
+        }  # fmt: skip
+        assert concept.ablations == expected
+        for layer, found in expected.items():
+            assert f"  {layer}: {describe_concept_ablation(found)}" in str(run.find(concept.name)).splitlines()
+        assert [(item["layer"], item["margin"], item["units"]) for item in concept.as_dict()["ablations"]] == [
+            (layer, found.margin, list(found.units)) for layer, found in expected.items()
+        ]
+        seen += len(expected)
+    assert seen > 3
