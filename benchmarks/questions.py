@@ -10,6 +10,7 @@ that name squeezenet need the reference data (../shared) and are left out withou
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import re
 import shlex
@@ -27,6 +28,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs/questions.md"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 #: A line that stands for the rest of an output.
 REST = "…"
+#: ImageNet's name for what MSRC's images show, by the number in their name; those with at least 10 images.
+MSRC_CLASSES = {"4": "airliner", "5": "ox", "9": "ram", "11": "street sign", "13": "library"}
 _BLOCK = re.compile(r"^```\n(netdissect .*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -77,7 +80,7 @@ def find_blocks(text: str) -> Iterator[tuple[re.Match[str], Block]]:
 
 
 def link_shared(folder: Path) -> bool:
-    """Link the reference network and images into a folder; return whether they are there."""
+    """Link the reference network and images into a folder, and write their classes; return whether they are there."""
     models, data = SHARED.resolve() / "models", SHARED.resolve() / "data/real_a_227"
     if not data.exists():
         return False
@@ -85,7 +88,28 @@ def link_shared(folder: Path) -> bool:
     for target, name in ((data, "real_a_227"), *((path, f"zoo/{path.name}") for path in models.glob("squeezenet*"))):
         if not (folder / name).exists():
             (folder / name).symlink_to(target)
+    write_classes(folder)
     return True
+
+
+def write_classes(folder: Path) -> None:
+    """Write ImageNet's classes, and a table of the photographs that MSRC calls one of them (`MSRC_CLASSES`)."""
+    from benchmarks.machine import shim_torchvision
+
+    shim_torchvision()
+    from torchvision.models import ResNet18_Weights
+
+    (folder / "imagenet.txt").write_text("".join(f"{name}\n" for name in ResNet18_Weights.DEFAULT.meta["categories"]))
+    with (
+        (folder / "real_a_227/index.csv").open(newline="") as file,
+        (folder / "photos.csv").open("w", newline="") as out,
+    ):
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(["image", "class"])
+        for image in (row["image"] for row in csv.DictReader(file)):
+            found = re.match(r"msrc/msrc_(\d+)_", image)
+            if found and found[1] in MSRC_CLASSES:
+                table.writerow([image, MSRC_CLASSES[found[1]]])
 
 
 def main(words: Sequence[str]) -> None:

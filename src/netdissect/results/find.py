@@ -84,10 +84,10 @@ class _LayerColumns:
         self.is_high = (self.scores >= threshold) & (self.scores > cuts) & ~self.is_label
         found = layer.formulas.units if layer.formulas is not None else (None,) * layer.layer.units
         self.formulas = [item if item is not None and item.is_beyond_chance else None for item in found]
-        named = [_list_asserted(item) for item in self.formulas]
-        self.is_named = np.array([[column in items for column in columns] for items in named], np.bool_).reshape(
-            self.scores.shape
-        )
+        self.is_named = np.zeros(self.scores.shape, np.bool_)
+        for channel, item in enumerate(self.formulas):
+            if item is not None:
+                self.is_named[channel] = np.isin(columns, list(_list_asserted(item)))
         self.words = [display_name(name) for name in layer.vocabulary.names]
 
     def list_units(
@@ -123,11 +123,11 @@ class _LayerColumns:
         return f"{found.formula.describe(self.words)} {found.iou:.2f}"
 
 
-def _list_asserted(found: UnitFormula | None) -> set[int]:
+def _list_asserted(found: UnitFormula) -> set[int]:
     """Return the columns of the concepts that a formula joins by AND or OR, not by AND NOT."""
-    if found is None or found.formula is None:
-        return set()
     formula = found.formula
+    if formula is None:
+        return set()
     return {
         column
         for column, operator in zip(formula.columns, ("or", *formula.operators), strict=True)
