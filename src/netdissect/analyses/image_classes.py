@@ -54,7 +54,7 @@ def open_labeled_images(
             (RGB, uint8, shape (H, W, 3)) with `labels`.
         classes: the classes in the order of the network's outputs, or a file that lists them (`index_classes`); None takes the
             names that the images have.
-        labels: a table of images and their classes (`read_image_labels`), or the class of every image.
+        labels: a table of images and their classes (`read_image_labels`), or the class of every image, -1 for none.
         split: only images of this split, where the images are divided into splits.
         limit: at most this many images; of class folders, equally many of every class as far as possible.
 
@@ -164,8 +164,16 @@ def _label_sequence(data: Any, labels: Sequence[object], index: ClassIndex | Non
         source = UnlabeledImages("images", images, names)
     if len(labels) != len(source):
         raise SettingsError(f"labels= takes a class for every image: expected {len(source)}, got {len(labels)}")
+    words = [str(label) for label in labels]
+    named = np.array([word != "-1" for word in words], np.bool_)
+    if not named.any():
+        raise SettingsError(
+            "labels= gives no image a class: expected a name, or a position from 0, for every image that has one"
+        )
     notes: list[str] = []
-    index, positions = match_classes("labels=", [str(label) for label in labels], index, notes)
+    index, found = match_classes("labels=", [words[at] for at in np.flatnonzero(named)], index, notes)
+    positions = np.full(len(words), -1, np.int64)
+    positions[named] = found
     return LabeledImages(source, positions, index.names, tuple(notes))
 
 

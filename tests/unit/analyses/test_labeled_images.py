@@ -179,3 +179,22 @@ def test_the_fingerprint_depends_on_images_labels_and_classes(tmp_path):
 def test_arrays_of_another_shape_are_refused():
     with pytest.raises(DataFileError, match="expected an RGB image"):
         UnlabeledImages("images", [np.zeros((4, 4), np.uint8)], ["1"])
+
+
+def test_images_without_a_class_are_marked_by_minus_one_in_python():
+    gray = np.zeros((4, 4, 3), np.uint8)
+    images = open_labeled_images([gray, gray, gray], ["cat", "dog"], np.array([-1, 1, 0]))
+    assert images.labels.tolist() == [-1, 1, 0]
+    assert images.labeled.tolist() == [1, 2]
+    with pytest.raises(SettingsError, match="gives no image a class"):
+        open_labeled_images([gray], ["cat", "dog"], [-1])
+    with pytest.raises(SettingsError, match="gives no image a class"):
+        open_labeled_images([], ["cat", "dog"], [])
+
+
+def test_what_was_opened_before_is_taken_as_it_is(tmp_path):
+    opened = open_labeled_images(write_images(tmp_path, ["cat/1.png", "dog/1.png"]))
+    assert open_labeled_images(opened) is opened
+    assert open_labeled_images(opened, limit=1).labels.tolist() == [0, -1]
+    with pytest.raises(SettingsError, match="opened before"):
+        open_labeled_images(opened, ["cat"])
