@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OUT = Path("docs/images")
 #: Bytes from which an image is written with a palette of 256 colors.
 _LARGE = 400_000
-_CARDS = "document.getElementById('units').offsetTop - 56"
+_CARDS = "document.getElementById('units').offsetTop - document.getElementById('toolbar').offsetHeight"
 
 
 @dataclass(frozen=True)

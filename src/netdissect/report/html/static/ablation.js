@@ -71,7 +71,7 @@
     const to = replacement === "mean" ? "their means" : "0";
     return [
       make("p", {}, `All units of a concept in ${layer.name} are set to ${to}, and the class outputs of ${nd.formatUnits(images, "image")} of ${nd.formatUnits(classes, "class")} are computed again (accuracy of the whole network: ${(100 * accuracy).toFixed(1)} %). The margin of an image is the output of its class minus the largest output of another class.`),
-      make("p.ablation-count", {}, !concepts.length ? "The units of no concept were removed." : [make("strong", {}, nd.formatCount(real)), ` of ${nd.formatUnits(concepts.length, "concept")}: without its units, a class loses more margin than without random units of similar mean activation (q < ${nd.LEVEL}, up to ${nd.formatUnits(matchedSets, "matched set")}).`]),
+      make("p.ablation-count", {}, !concepts.length ? "The units of no concept were removed." : [make("strong", {}, nd.formatCount(real)), ` of ${nd.formatUnits(concepts.length, "concept")}: without its units, a class loses more margin than without random units of similar mean activation (q < ${nd.LEVEL}, up to ${nd.formatUnits(matchedSets, "set")}).`]),
     ];
   }
 
