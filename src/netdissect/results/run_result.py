@@ -5,28 +5,20 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from netdissect.bounds import require_between, require_choice
 from netdissect.errors import RunError, UnknownLayerError, suggest_nearest
 from netdissect.io.folders import find_owner
 from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
+from netdissect.results.run_questions import RunQuestions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from torch import nn
-
-    from netdissect.analyses.ablate import AblationOptions
-    from netdissect.analyses.given_images import GivenImage
-    from netdissect.analyses.image_classes import ImageData
-    from netdissect.analyses.look import LookResult
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
-    from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
-    from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.analyses import Analyses
     from netdissect.results.controls import ControlRun
@@ -79,7 +71,7 @@ class ProbeSetCard:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(RunQuestions):
     """A finished dissection, from `netdissect.dissect` or `netdissect.load`.
 
     Attributes:
@@ -234,35 +226,6 @@ class Result:
         with lock_run_folder(folder) if ours else contextlib.nullcontext():
             return self._require_presenter().write_model_card(self, folder)
 
-    def explain(
-        self,
-        network: nn.Module | str | Network | None = None,
-        data: str | Path | ConceptSource | None = None,
-        *,
-        layers: Sequence[str] | str | None = None,
-        units: Sequence[int] | None = None,
-        length: int = 3,
-        shifts: int = 5,
-        workers: int | None = None,
-        progress: Progress | bool | None = None,
-    ) -> Result:
-        """Find every unit's best formula of concepts (docs/formulas.md); the arguments are those of `netdissect.explain`.
-
-        Returns:
-            the run with ``result[layer].formulas``; `save` writes it into the run's folder.
-        """
-        return self._require_analyses().explain(
-            self,
-            network,
-            data,
-            layers=layers,
-            units=units,
-            length=length,
-            shifts=shifts,
-            workers=workers,
-            progress=progress,
-        )
-
     def read_image_file(self, row: int) -> bytes | None:
         """Return an exemplar's image file by its row in ``index.csv``; None if it is not available."""
         return self.presenter.read_image_file(row) if self.presenter is not None else None
@@ -271,40 +234,6 @@ class Result:
         """Return the probe set; None if it is not available. The first call opens the probe set of a loaded run."""
         return self.presenter.open_probe_set() if self.presenter is not None else None
 
-    def look(
-        self,
-        network: nn.Module | str | Network | None = None,
-        images: GivenImage | Sequence[GivenImage] | None = None,
-        *,
-        rows: int | str | Sequence[int | str] | None = None,
-        layers: str | Sequence[str] | None = None,
-        data: str | Path | ConceptSource | None = None,
-        threshold: float | None = None,
-        out: str | Path | None = None,
-        device: str = "auto",
-        preprocess: Preprocess | None = None,
-        projection: Projections | None = None,
-        progress: Progress | bool | None = None,
-    ) -> LookResult:
-        """Find which labeled units fire in images, and where; arguments and errors are those of `netdissect.look`."""
-        return self._require_analyses().look(
-            self, network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
-            preprocess=preprocess, projection=projection, progress=progress,
-        )  # fmt: skip
-
-    def ablate(
-        self,
-        network: nn.Module | str | Network | None = None,
-        data: ImageData | None = None,
-        **options: Unpack[AblationOptions],
-    ) -> Result:
-        """Measure what class outputs lose without the units of each concept; the arguments are those of `netdissect.ablate`.
-
-        Returns:
-            the run with ``result[layer].ablation``; `save` writes it into the run's folder.
-        """
-        return self._require_analyses().ablate(self, network, data, **options)
-
     def _require_presenter(self) -> Presenter:
         if self.presenter is None:
             raise RunError(
@@ -312,11 +241,3 @@ class Result:
                 "it with netdissect.load"
             )
         return self.presenter
-
-    def _require_analyses(self) -> Analyses:
-        if self.analyses is None:
-            raise RunError(
-                "this result was not made by netdissect.dissect or netdissect.load and cannot be asked: save it, and load it "
-                "with netdissect.load"
-            )
-        return self.analyses

@@ -1,0 +1,108 @@
+"""What a finished run can be asked: the methods of a `Result` whose answers `netdissect.analyses` finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack, cast
+
+from netdissect.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import nn
+
+    from netdissect.analyses.ablate import AblationOptions
+    from netdissect.analyses.given_images import GivenImage
+    from netdissect.analyses.image_classes import ImageData
+    from netdissect.analyses.look import LookResult
+    from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.units.projection import Projections
+    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.results.analyses import Analyses
+    from netdissect.results.run_result import Result
+
+
+class RunQuestions:
+    """The base class of `Result`: questions that take the run's network or images.
+
+    Attributes:
+        analyses: answers questions to the run; None for a result that neither `netdissect.dissect` nor `netdissect.load` made.
+    """
+
+    analyses: Analyses | None
+
+    def explain(
+        self,
+        network: nn.Module | str | Network | None = None,
+        data: str | Path | ConceptSource | None = None,
+        *,
+        layers: Sequence[str] | str | None = None,
+        units: Sequence[int] | None = None,
+        length: int = 3,
+        shifts: int = 5,
+        workers: int | None = None,
+        progress: Progress | bool | None = None,
+    ) -> Result:
+        """Find every unit's best formula of concepts (docs/formulas.md); the arguments are those of `netdissect.explain`.
+
+        Returns:
+            the run with ``result[layer].formulas``; `save` writes it into the run's folder.
+        """
+        return self._require_analyses().explain(
+            self._get_run(),
+            network,
+            data,
+            layers=layers,
+            units=units,
+            length=length,
+            shifts=shifts,
+            workers=workers,
+            progress=progress,
+        )
+
+    def look(
+        self,
+        network: nn.Module | str | Network | None = None,
+        images: GivenImage | Sequence[GivenImage] | None = None,
+        *,
+        rows: int | str | Sequence[int | str] | None = None,
+        layers: str | Sequence[str] | None = None,
+        data: str | Path | ConceptSource | None = None,
+        threshold: float | None = None,
+        out: str | Path | None = None,
+        device: str = "auto",
+        preprocess: Preprocess | None = None,
+        projection: Projections | None = None,
+        progress: Progress | bool | None = None,
+    ) -> LookResult:
+        """Find which labeled units fire in images, and where; arguments and errors are those of `netdissect.look`."""
+        return self._require_analyses().look(
+            self._get_run(), network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
+            preprocess=preprocess, projection=projection, progress=progress,
+        )  # fmt: skip
+
+    def ablate(
+        self,
+        network: nn.Module | str | Network | None = None,
+        data: ImageData | None = None,
+        **options: Unpack[AblationOptions],
+    ) -> Result:
+        """Measure what class outputs lose without the units of each concept; the arguments are those of `netdissect.ablate`.
+
+        Returns:
+            the run with ``result[layer].ablation``; `save` writes it into the run's folder.
+        """
+        return self._require_analyses().ablate(self._get_run(), network, data, **options)
+
+    def _get_run(self) -> Result:
+        return cast("Result", self)
+
+    def _require_analyses(self) -> Analyses:
+        if self.analyses is None:
+            raise RunError(
+                "this result was not made by netdissect.dissect or netdissect.load and cannot be asked: save it, and load it "
+                "with netdissect.load"
+            )
+        return self.analyses
