@@ -239,6 +239,7 @@ def test_the_command_saves_tables_and_says_what_was_lost(folder, images, capsys)
     assert f"results: {folder}" in out
     record = json.loads((folder / "conv2-ablation.json").read_text())
     assert record["classes"] == 6
+    assert {"conv2-ablation.svg", "conv2-ablation.png"} <= set((folder / "files.txt").read_text().splitlines())
 
 
 def test_the_command_refuses_images_without_classes_in_one_sentence(folder, tmp_path, capsys):
