@@ -1,7 +1,7 @@
 """A forward pass that can be cut: what lies below the cut runs once, what lies above it once for every set of removed units.
 
 A cut is valid if everything that reaches the class outputs passes it. The layer's own output is no valid cut where a branch
-by-passes it, such as the shortcut around a layer inside a residual block; the block's input is one there.
+bypasses it, such as the shortcut around a layer inside a residual block; the block's input is one there.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class CutForward(Protocol):
         ...
 
     def change_noise(self) -> None:
-        """Exchange what is computed below a cut in `resume` and `resume_after`: outputs that change with it by-pass the cut."""
+        """Exchange what is computed below a cut in `resume` and `resume_after`: outputs that change with it bypass the cut."""
         ...
 
 

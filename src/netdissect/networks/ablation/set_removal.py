@@ -24,14 +24,14 @@ _MAX_VALUES = 2**26
 #: Outputs of the same network differ by rounding between batches by at most this, relative to the largest output.
 _ROUNDING = {torch.float32: 1e-3, torch.float64: 1e-6}
 _COARSE_ROUNDING = 0.05
-#: Outputs that change by more than this when other images are computed below a cut by-pass it; else they are the same bits.
+#: Outputs that change by more than this when other images are computed below a cut bypass it; else they are the same bits.
 _NOISE = 1e-6
 
 
 class SetRemoval:
     """A forward pass from which sets of units are removed.
 
-    Units are removed at the layer's output, or, where a branch by-passes it, from the nearest cut below on. Where all that
+    Units are removed at the layer's output, or, where a branch bypasses it, from the nearest cut below on. Where all that
     follows reads the units one by one, such as a pooled map of each, every image is run twice, with all units and with none, and a
     set takes each unit from one of the two.
 
@@ -64,7 +64,7 @@ class SetRemoval:
         if self.cut == 0 or self.is_pooled:
             return ""
         return (
-            f"a branch by-passes layer {layer}: for every set of units the network runs again from "
+            f"a branch bypasses layer {layer}: for every set of units the network runs again from "
             f"{self._forward.cuts[self.cut]}"
         )
 
@@ -139,7 +139,7 @@ class SetRemoval:
     def _capture_without(self, x: torch.Tensor, values: torch.Tensor) -> torch.Tensor | None:
         """Return what follows the layer when all units are removed; once for all images if it is the same for all.
 
-        Where a branch by-passes the layer it differs between images.
+        Where a branch bypasses the layer it differs between images.
         """
         if self._constant is not None and torch.equal(self._constant[0], values):
             return self._constant[1]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class CaffeCuts:
     """The forward pass of a Caffe network from its input to its class outputs, a CutForward.
 
-    Its cuts are the layer's blob, or else the nearest blob below it that nothing by-passes, and the network's input. A
+    Its cuts are the layer's blob, or else the nearest blob below it that nothing bypasses, and the network's input. A
     softmax at the end is left out.
     """
 
@@ -73,11 +73,11 @@ class CaffeCuts:
 
     def _get_version(self, cut: int) -> int:
         if self._versions[cut] < 0:
-            raise ValueError("a branch by-passes the layer")
+            raise ValueError("a branch bypasses the layer")
         return self._versions[cut]
 
     def _find_after(self) -> int | None:
-        """Return the blob that enters the first product of weights after the layer, if nothing by-passes it."""
+        """Return the blob that enters the first product of weights after the layer, if nothing bypasses it."""
         for step in self._net.graph.steps:
             if step.kind in ("Convolution", "InnerProduct") and len(step.bottoms) == 1:
                 version = step.bottoms[0]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from netdissect.networks.memory_use import MemoryUse
     from netdissect.networks.probe import ProbedLayer
     from netdissect.networks.trace.tensor_trace import TensorTrace
-    from netdissect.protocols import ActivationSource
+    from netdissect.protocols import AblationSource, ActivationSource
 
 
 def load_caffe_network(model: str, options: LoadOptions) -> CaffeNetwork:
@@ -211,4 +211,15 @@ class WeightlessCaffeNetwork(CaffeNetwork):
         Raises:
             ModelNotFoundError: always.
         """
-        raise ModelNotFoundError(f"{self.source} has no caffemodel: its layers can be listed, but not dissected")
+        raise self._make_weightless_error()
+
+    def open_ablation(self, *_: Any, **__: Any) -> AblationSource:
+        """Raise the error of a network without weights.
+
+        Raises:
+            ModelNotFoundError: always.
+        """
+        raise self._make_weightless_error()
+
+    def _make_weightless_error(self) -> ModelNotFoundError:
+        return ModelNotFoundError(self.remarks()[0])
