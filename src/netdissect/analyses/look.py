@@ -19,6 +19,7 @@ from netdissect.bounds import describe_type, require_between
 from netdissect.errors import SettingsError
 from netdissect.io.images import ENDINGS
 from netdissect.model_loading import as_network, load_network
+from netdissect.networks.kinds import SPELLINGS
 from netdissect.networks.units.projected_network import attach_projections
 from netdissect.optional_libraries import import_optional
 from netdissect.progress import show_progress
@@ -194,7 +195,8 @@ def look(
 def split_words(words: Sequence[str], *, has_rows: bool) -> tuple[str | None, list[str] | None]:
     """Return MODEL and the images among the words that follow RUN on the command line; None for what is not there.
 
-    The first word is MODEL, unless it is the path of an image or of a folder.
+    The first word is MODEL, unless it is the path of an image or of a folder. ``demo`` before other words is MODEL even where a
+    folder has this name; ``./demo`` is the folder.
 
     Args:
         words: the words.
@@ -203,7 +205,8 @@ def split_words(words: Sequence[str], *, has_rows: bool) -> tuple[str | None, li
     Raises:
         SettingsError: if images and rows are both given.
     """
-    is_image = bool(words) and (Path(words[0]).is_dir() or Path(words[0]).suffix.lower() in ENDINGS)
+    is_word = len(words) > 1 and SPELLINGS["demo"].fits(words[0])
+    is_image = bool(words) and not is_word and (Path(words[0]).is_dir() or Path(words[0]).suffix.lower() in ENDINGS)
     model = None if is_image or not words else words[0]
     images = list(words if is_image else words[1:])
     if has_rows and images:

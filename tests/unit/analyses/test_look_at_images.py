@@ -255,10 +255,15 @@ def test_an_activation_that_is_not_a_number_names_layer_unit_and_image(run, data
         read_with_network(run, as_network(net), concepts, [0], labeled, "cpu", NullProgress())
 
 
-def test_the_first_word_after_the_run_is_model_unless_it_is_an_image(tmp_path):
+def test_the_first_word_after_the_run_is_model_unless_it_is_an_image(tmp_path, monkeypatch):
     assert split_words(["demo", "a.jpg", "b.png"], has_rows=False) == ("demo", ["a.jpg", "b.png"])
     assert split_words(["a.jpg", "b.png"], has_rows=False) == (None, ["a.jpg", "b.png"])
     assert split_words([str(tmp_path), "b.png"], has_rows=False) == (None, [str(tmp_path), "b.png"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert split_words(["demo", "a.jpg"], has_rows=False) == ("demo", ["a.jpg"])
+    assert split_words(["demo"], has_rows=False) == (None, ["demo"])
+    assert split_words(["./demo", "a.jpg"], has_rows=False) == (None, ["./demo", "a.jpg"])
     assert split_words(["torchvision:resnet18"], has_rows=True) == ("torchvision:resnet18", None)
     assert split_words([], has_rows=True) == (None, None)
     with pytest.raises(SettingsError, match=r"leave out a\.jpg"):
