@@ -43,6 +43,7 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
         + (f"{concept.detectors} units detect it" if concept.detectors != 1 else "1 unit detects it")
     ]
     lines += [f"  why: {concept.why}"] if concept.why is not None else []
+    lines += [f"  {layer}: {describe_concept_ablation(item)}" for layer, item in concept.ablations.items()]
     cut = ", and more than the unit reaches by chance in 5 % of shifts" if _is_tested(found) else ""
     for relation, heading in (
         ("label", "units with this label:"),
@@ -52,7 +53,6 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
     ):
         units = [unit for unit in concept.units if unit.relation == relation]
         lines += [f"  {heading}", *_list_units(units, found.score_title, most)] if units else []
-    lines += [f"  {layer}: {describe_concept_ablation(item)}" for layer, item in concept.ablations.items()]
     return lines
 
 
