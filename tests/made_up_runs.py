@@ -187,10 +187,11 @@ def make_formulas(layer: LayerResult, *, length: int = 3, shifts: int = 5, seed:
         columns = (label, *others[: concepts - 1])
         operators = tuple(random.choice(["or", "and", "and not"], concepts - 1).tolist())
         iou = single if concepts == 1 else single * float(random.uniform(1.05, 1.4))
-        chance = None if not shifts else (iou - single) * float(random.choice([0.4, 1.5]))
+        same_images = single * (1 if concepts == 1 else float(random.choice([0.5, 1.03])))
+        chance = None if not shifts else (iou - max(single, same_images)) * float(random.choice([0.4, 1.5]))
         ceiling = iou + (1 - iou) * float(random.uniform(0.02, 0.1))
         formula = Formula(columns, operators) if label >= 0 else None
-        units.append(UnitFormula(formula, iou, single, length <= 3, ceiling, chance))
+        units.append(UnitFormula(formula, iou, single, length <= 3, ceiling, chance, same_images))
     return FormulaTable((*units[:-1], None), length, shifts)
 
 

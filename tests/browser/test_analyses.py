@@ -69,7 +69,13 @@ def test_the_layer_says_how_many_units_have_a_formula_beyond_chance(asked, analy
 @pytest.mark.parametrize("file", ["html/index.html", "report.html"])
 def test_a_units_page_shows_its_formula_with_proof_chance_and_ceiling(visiting, analyzed, file):
     layer = analyzed[0].layers[LAYER]
-    number = find_numbers(layer, lambda unit: unit.is_beyond_chance and len(unit.formula) == 3)[0]
+    several = find_numbers(layer, lambda unit: unit.is_beyond_chance and len(unit.formula) == 3)
+    better = [
+        number
+        for number in several
+        if layer.formulas.units[number - 1].baseline > layer.formulas.units[number - 1].single
+    ]
+    number = better[0] if file == "report.html" else several[0]
     unit = layer.formulas.units[number - 1]
     visit = open_unit(visiting, analyzed[1], number, file)
     words = write_words(unit.formula, layer)
@@ -81,10 +87,13 @@ def test_a_units_page_shows_its_formula_with_proof_chance_and_ceiling(visiting, 
             "(rows) => rows.map((row) => [row.children[0].textContent, row.children[1].textContent])"
         )
     )
-    assert facts == {
-        "Single concept": f"{unit.single:.3f}", "Formula": f"{unit.iou:.3f}, proved best of 3",
-        "Gain": f"{unit.gain:.3f}, {unit.chance:.3f} by chance", "Ceiling": f"{unit.ceiling:.3f}",
+    expected = {
+        "Single concept": f"{unit.single:.3f}", "On the formula’s images": f"{unit.baseline:.3f}",
+        "Formula": f"{unit.iou:.3f}, proved best of 3", "Gain": f"{unit.gain:.3f}, {unit.chance:.3f} by chance", "Ceiling": f"{unit.ceiling:.3f}",
     }  # fmt: skip
+    if unit.baseline == unit.single:
+        del expected["On the formula’s images"]
+    assert facts == expected
     label = section.locator("canvas").get_attribute("aria-label")
     assert f"of the formula {unit.iou:.3f}" in label
     assert f"ceiling {unit.ceiling:.3f}" in label

@@ -66,7 +66,7 @@ def test_the_page_of_a_unit_has_the_figures_of_its_formula(drawn):
             if unit is None:
                 assert np.isnan(arrays["iou"][channel])
                 continue
-            for name in ("iou", "single", "ceiling", "chance"):
+            for name in ("iou", "single", "baseline", "ceiling", "chance"):
                 assert arrays[name][channel] == np.float32(getattr(unit, name)), name
             assert arrays["concepts"][channel] == (0 if unit.formula is None else len(unit.formula))
             assert arrays["proved"][channel] == unit.is_proved

@@ -66,12 +66,13 @@ def collect_formula_arrays(layer: LayerResult) -> dict[str, NDArray[Any]]:
 def pack_unit_formulas(key: str, units: Sequence[UnitFormula | None]) -> str:
     """Return the file of what the pages of a layer's units show of their formulas: arrays of shape (U,).
 
-    `single` is the figure that formulas are compared with (`UnitFormula.baseline`), `concepts` the number of concepts of the best formula, 0 for a unit without a label; the other arrays are NaN for units
-    that were not asked for.
+    `single` is the IoU of the best single concept, and `baseline` that with which the formula is compared; `concepts` is the
+    number of concepts of the best formula, 0 for a unit without a label. The other arrays are NaN for units that were not
+    asked for.
     """
     arrays: dict[str, NDArray[Any]] = {
-        name: np.array([np.nan if unit is None else _read_figure(unit, attribute) for unit in units], np.float32)
-        for name, attribute in {"iou": "iou", "single": "baseline", "ceiling": "ceiling", "chance": "chance"}.items()
+        name: np.array([np.nan if unit is None else _read_figure(unit, name) for unit in units], np.float32)
+        for name in ("iou", "single", "baseline", "ceiling", "chance")
     }
     lengths = [0 if unit is None or unit.formula is None else len(unit.formula) for unit in units]
     arrays["concepts"] = np.array(lengths, np.uint8)
