@@ -62,7 +62,7 @@ def test_csv_and_json_are_printed_or_written(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["treee"], "the probe set made-up labels no 'treee': did you mean tree or tree 1?"),
+        (["treez"], "the probe set made-up labels no 'treez': did you mean tree or tree 1?"),
         (["tree", "--csv", "--json"], "--csv and --json are two kinds of output: give one of them"),
         (["tree", "--out", "tree.xls"], "--out takes a file that ends in .csv, .json or .txt"),
         (["tree", "--out", "{run}/run.json"], "a file in a run's folder: choose another name"),
