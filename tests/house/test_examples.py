@@ -79,7 +79,11 @@ def example_names(tmp_path, monkeypatch):
     monkeypatch.setattr(
         nd, "generate_probe_set", lambda *args, images, **more: generate(*args, images=min(images, 6), **more), raising=False
     )  # fmt: skip
-    return {"MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": SmallGenerator(), "segment": label}
+    images = torch.from_numpy(rng.integers(0, 256, (2, 112, 112, 3)).astype(np.uint8))
+    return {
+        "MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": SmallGenerator(), "segment": label,
+        "images": images, "evaluate": lambda model: model(torch.zeros(1, 3, 32, 32)),
+    }  # fmt: skip
 
 
 @pytest.mark.slow
