@@ -23,7 +23,7 @@ from benchmarks import machine, probe_sets
 from benchmarks.formula_package import compare_with_package
 from benchmarks.mask_pixels import collect_labels, collect_masks
 from netdissect.demo import network
-from netdissect.stats.formula_search import find_best_formula, find_chance_gain
+from netdissect.stats.formula_search import find_best_formula
 from netdissect.stats.signatures import PreparedSignatures, Signatures, prepare_signatures
 from netdissect.stats.triple_kernel import search_triples
 from netdissect.stats.unit_search import UnitSearch
@@ -96,16 +96,15 @@ def _measure_units(prepared: PreparedSignatures, counts: Sequence[Sequence[Count
         start = time.process_time()
         found.append(find_best_formula(prepared, *own))
         middle = time.process_time()
-        chance.append(find_chance_gain((prepared, *one) for one in lent))
+        by_chance = [find_best_formula(prepared, *one) for one in lent]
         taken += middle - start, time.process_time() - middle
         unit = UnitSearch(prepared, *own)
         unit.search_singles()
         unit.search_pairs()
-        unit.search_triples(0.0)
+        unit.search_triples()
         offered.append(unit.offered)
-        ratios += [
-            (best.iou / best.single) for best in (find_best_formula(prepared, *one) for one in lent[:1]) if best.single
-        ]
+        chance.append(max(best.iou - best.single for best in by_chance))
+        ratios += [best.iou / best.single for best in by_chance[:1] if best.single]
     checked = range(0, len(counts), max(1, len(counts) // 10))
     equal = sum(_equals_all_triples(prepared, counts[at][0]) for at in checked)
     gains = np.array([best.iou - best.single for best in found])

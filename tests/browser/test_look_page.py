@@ -82,7 +82,10 @@ def test_the_page_counts_what_the_result_counts(visiting, seen):
     visit = visiting()
     visit.open(page)
     layer = images[0]["block2/conv"]
-    assert visit.text("#list-note") == f"{layer.channels.size} of {layer.labeled} labeled units of block2/conv fire"
+    assert (
+        visit.text("#list-note")
+        == f"{layer.channels.size} of {layer.labeled} labeled units of block2/conv fire; concepts of the strongest first"
+    )
     rows = visit.page.locator("#concepts > li")
     assert rows.count() == len(layer.concepts)
     assert [int(text) for text in rows.nth(0).locator(".unit-chip").all_inner_texts()] == list(layer.concepts[0].units)

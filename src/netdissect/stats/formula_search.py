@@ -15,8 +15,6 @@ from netdissect.stats.signatures import EXACT_LENGTH
 from netdissect.stats.unit_search import UnitSearch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -48,8 +46,6 @@ def find_best_formula(
     signature: NDArray[np.integer],
     count: NDArray[np.integer],
     length: int = 3,
-    *,
-    least_gain: float = 0.0,
 ) -> BestFormula:
     """Return the formula with the highest IoU with a unit's masks.
 
@@ -61,7 +57,6 @@ def find_best_formula(
         signature: the signatures that the unit's masks meet, each once, shape (n,).
         count: pixels of the masks that have each of them, shape (n,).
         length: the most concepts of a formula, from 1 to 5.
-        least_gain: a formula need not be the best unless it exceeds the IoU of the best single concept by more than this.
 
     Raises:
         ValueError: `length` is not from 1 to 5.
@@ -73,28 +68,10 @@ def find_best_formula(
     if length >= 2:
         unit.search_pairs()
     if length >= EXACT_LENGTH:
-        unit.search_triples(unit.single + least_gain)
+        unit.search_triples()
     columns, operators = unit.read()
     if length <= EXACT_LENGTH or not columns:
         return BestFormula(columns, operators, unit.iou, unit.single, is_proved=length <= EXACT_LENGTH)
     longer = extend_by_beam(prepared, unit.mask, columns, operators, unit.counts, length)
     columns, operators = order_concepts(longer.columns, longer.operators, unit.own)
     return BestFormula(columns, operators, longer.both / longer.union, unit.single, is_proved=False)
-
-
-def find_chance_gain(
-    lent: Iterable[tuple[PreparedSignatures, NDArray[np.integer], NDArray[np.integer]]], length: int = 3
-) -> float:
-    """Return the largest gain of a formula over a single concept under several pairings with the labels of other images.
-
-    Args:
-        lent: under every pairing the signatures, and which of them the unit's masks meet how often, as in
-            `find_best_formula`.
-        length: the most concepts of a formula, from 1 to 5.
-    """
-    gain = 0.0
-    for prepared, signature, count in lent:
-        least = gain if length <= EXACT_LENGTH else 0.0  # a beam depends on where it starts
-        best = find_best_formula(prepared, signature, count, length, least_gain=least)
-        gain = max(gain, best.iou - best.single)
-    return gain

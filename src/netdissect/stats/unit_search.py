@@ -71,26 +71,24 @@ class UnitSearch:
             X, M = self._tabulate(group.place, own, self.mask[own]), self._count_mask(own)
             search_pairs(X, group.pairs, M, group.concepts, *self._name(number), self.best)
 
-    def search_triples(self, least: float) -> None:
-        """Search all triples; a formula need not be found unless its IoU exceeds `least`."""
+    def search_triples(self) -> None:
+        """Search all triples."""
         for number, group in enumerate(self._prepared.groups):
             own = self._find_own(group)
-            if self._find_partners(group, own, least)[0].size:
+            if self._find_partners(group, own)[0].size:
                 X = self._tabulate(group.place, own, self.mask[own])
                 tables = self._collect_tables(group, group.place, X, group.pairs)
                 self.offered += extend_pair(
                     group.concepts, *self._name(number), tables, self.mask, self._count_mask(own), self.best
                 )
-                self._search_partners(number, group, own, X, least)
+                self._search_partners(number, group, own, X)
 
-    def _search_partners(
-        self, number: int, group: CategoryGroup, own: NDArray[np.int64], X: NDArray[np.int64], least: float
-    ) -> None:
+    def _search_partners(self, number: int, group: CategoryGroup, own: NDArray[np.int64], X: NDArray[np.int64]) -> None:
         """Search the triples of the concepts that can be part of a better one."""
-        order, g, bound = self._find_partners(group, own, least)
+        order, g, bound = self._find_partners(group, own)
         if not order.size:
             return
-        concepts, t, grid = group.concepts[order], max(self.iou, least), np.ix_(order, order)
+        concepts, t, grid = group.concepts[order], self.iou, np.ix_(order, order)
         place = np.full_like(group.place, -1)
         place[concepts] = np.arange(order.size)
         P = self._tabulate(place, own, np.maximum(g, 0))
@@ -124,10 +122,10 @@ class UnitSearch:
         return own
 
     def _find_partners(
-        self, group: CategoryGroup, own: NDArray[np.int64], least: float
+        self, group: CategoryGroup, own: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
         """Return the concepts that can be part of a better triple, by falling P, with g of own signatures and the bound."""
-        t, M = max(self.iou, least), self._count_mask(own)
+        t, M = self.iou, self._count_mask(own)
         g = (1 + t) * self.mask[own] - t * self._prepared.signatures.pixels[own]
         bound = t * M - _ROUNDING * (2 * M + group.pixels)
         P = np.zeros(group.concepts.size)

@@ -9,7 +9,7 @@ from tests.formula_cases import JOINS, DenseFormulas, compute_iou, list_formulas
 
 from netdissect.stats.formula_forms import FORMS
 from netdissect.stats.formula_kernel import is_greater
-from netdissect.stats.formula_search import find_best_formula, find_chance_gain
+from netdissect.stats.formula_search import find_best_formula
 from netdissect.stats.partitions import compute_ceiling, make_partitions
 from netdissect.stats.signatures import Signatures, prepare_signatures
 from netdissect.stats.triple_kernel import join_three
@@ -165,15 +165,6 @@ def test_a_length_that_is_not_searched_is_refused(length):
         find_best_formula(prepare_signatures(signatures), *unit, length)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5])
-def test_the_chance_gain_is_the_largest_of_separate_searches(length):
-    lent = [(prepare_signatures(signatures), *unit) for signatures, unit in make_cases(12)]
-    gains = [best.iou - best.single for best in (find_best_formula(*case, length) for case in lent)]
-    for first in range(len(lent)):
-        assert find_chance_gain(lent[first:], length) == max(gains[first:])
-    assert find_chance_gain([], length) == 0
-
-
 def test_fewer_triples_are_counted_than_there_are():
     """The bounds leave out most triples of many concepts; without them every one would be counted."""
     random = np.random.default_rng(0)
@@ -181,7 +172,7 @@ def test_fewer_triples_are_counted_than_there_are():
     unit = UnitSearch(prepare_signatures(signatures), *make_unit(random, signatures))
     unit.search_singles()
     unit.search_pairs()
-    unit.search_triples(0.0)
+    unit.search_triples()
     assert 0 < unit.offered < 60 * 59 * 58 / 6 / 4
 
 

@@ -71,7 +71,7 @@
   function drawConcepts() {
     const { units, concepts, labeled, known, layer } = shown;
     const of = known === labeled ? nd.formatUnits(labeled, "labeled unit") : `${nd.formatUnits(known, "labeled unit")} that ${known === 1 ? "is" : "are"} known here, of ${nd.formatCount(labeled)}`;
-    setText(byId("list-note"), `${nd.formatCount(units.length)} of ${of} of ${layer.name} ${units.length === 1 ? "fires" : "fire"}`);
+    setText(byId("list-note"), `${nd.formatCount(units.length)} of ${of} of ${layer.name} ${units.length === 1 ? "fires" : "fire"}${units.length > 1 ? "; concepts of the strongest first" : ""}`);
     const rows = concepts.map(({ concept, share, most }) => {
       const described = layer.concepts[concept];
       const members = units.flatMap((unit, at) => (unit.concept === concept ? [at] : []));
