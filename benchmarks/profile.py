@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Phases: name, and module and function. Time in an inner phase counts for the inner one only.
 PHASES: dict[str, str] = {
-    "prepare the network": "networks.network:ListedNetwork.probe",
+    "prepare the network": "networks.listed_network:ListedNetwork.probe",
     "the network": "engine.forward:_run_network",
     "wait for images": "engine.forward:_collect_inputs",
     "calibration": "engine.calibration_scan:calibrate",
