@@ -49,6 +49,8 @@ _FEWEST_SETS, _MOST_SETS = 20, 10_000
 ORDER_NOTE = (
     "classes are taken in the order of their names, because neither the network nor --classes names its outputs"
 )
+#: Classes that an error names.
+_NAMED = 3
 #: Bytes that checkpoints of a run without a folder may take in memory.
 _UNLIMITED = 2**62
 
@@ -229,9 +231,10 @@ def _require_classes(source: AblationSource, images: LabeledImages) -> None:
         SettingsError: if there are more or fewer.
     """
     if len(images.classes) != source.classes:
+        more = ", …" if len(images.classes) > _NAMED else ""
         raise SettingsError(
             f"the network has {source.classes:,} class outputs, and {len(images.classes):,} classes are known "
-            f"({', '.join(images.classes[:3])}, …): give the list of its classes, in the order of its outputs, with --classes"
+            f"({', '.join(images.classes[:_NAMED])}{more}): give the list of its classes, in the order of its outputs, with --classes"
         )
 
 
