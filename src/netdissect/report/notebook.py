@@ -68,8 +68,8 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
     name = _escape(display_name(row.label)) if row.label else "no concept"
     below = "" if row.label and row.score >= threshold else f", below the threshold of {threshold:g}"
     trust, data = describe_unit_trust(unit.trust), unit.strip()
-    found = layer.formulas.units[unit.channel] if layer.formulas is not None else None
-    formula = "" if found is None else f"formula: {describe_unit_formula(found, layer.vocabulary.names)}"
+    found = describe_unit_formula(layer, unit.channel)
+    formula = f"formula: {found}" if found else ""
     image = (
         ""
         if data is None

@@ -57,7 +57,8 @@ class UnitFormula:
         formula: the best formula found; None for a unit without a label.
         iou: its IoU, over the images that have every category that it names.
         single: IoU of the best single concept.
-        is_proved: whether no formula of at most three concepts has a higher IoU; False where longer ones were searched by beam.
+        is_proved: whether no formula of as many concepts as were asked for, at most three, has a higher IoU; False where longer ones
+            were searched by beam.
         ceiling: IoU of the best formula of any length over the labels.
         chance: the largest gain that the same search finds with the labels of other images; None if it was
             not measured.
@@ -101,7 +102,7 @@ class FormulaFigures:
         formula: the best formula in words; empty for a unit without any.
         formula_iou: its IoU.
         length: number of its concepts.
-        proved: whether no formula of at most three concepts has a higher IoU.
+        proved: whether no formula of as many concepts as were asked for has a higher IoU.
         ceiling: IoU of the best formula of any length over the labels.
         same_images_iou: IoU of the best single concept over the formula's images.
         gain: by how much its IoU exceeds that of the best single concept, over its own images and over the formula's.

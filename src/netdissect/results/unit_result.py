@@ -72,7 +72,7 @@ class UnitResult:
 
     def __repr__(self) -> str:
         row, q = self.row, None if self.trust is None else self.trust.q
-        formula = "" if self.formula is None else describe_unit_formula(self.formula, self.layer.vocabulary.names)
+        formula = describe_unit_formula(self.layer, self.channel)
         return (
             f"unit {self.number} of {self.layer.name}: {display_name(row.label) or 'no concept'} ({row.category}), "
             f"{self.layer.score_title} {row.score:.4f}{'' if q is None else f', q {q:.4f}'}"

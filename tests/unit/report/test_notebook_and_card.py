@@ -179,7 +179,7 @@ def test_a_notebook_shows_formulas_where_they_are_beyond_chance(analyzed):
         shown += beyond
         said = layer.unit(row.unit)._repr_html_()
         assert ("<p>formula: " in said) == (found is not None)
-        assert found is None or f"<p>formula: {describe_unit_formula(found, layer.vocabulary.names)}</p>" in said
+        assert found is None or f"<p>formula: {describe_unit_formula(layer, row.channel)}</p>" in said
     assert 0 < shown < len(rows)
 
 

@@ -170,7 +170,11 @@ def test_findings_count_formulas_beyond_chance_and_name_those_that_gain_most(run
     lines = describe_formulas(add(run, UNITS)["block1/conv"], 2)
     assert lines[0] == "block1/conv: formulas of up to 3 concepts: 1 of 4 units gain more than by chance (5 shifts)"
     assert lines[1].startswith("  unit 1: (")
-    assert lines[1].endswith(" 0.25 (0.12 with one concept, by chance +0.01), proved best of 3")
+    assert lines[1].endswith(
+        " 0.25 on images with object and part labels (0.12 with one concept, by chance +0.01), proved best of 3"
+    )
+    shorter = describe_formulas(add(run, UNITS, 2)["block1/conv"], 1)
+    assert shorter[1].endswith("proved best of 2")
     assert len(lines) == 2
     assert describe_formulas(run["block1/conv"]) == []
     unmeasured = tuple(None if found is None else replace(found, chance=None) for found in UNITS)
