@@ -16,6 +16,7 @@ from netdissect.config import Settings
 from netdissect.layers import FieldMap, Layer
 from netdissect.results.ablation import ClassCurve, ConceptAblation, LayerAblation
 from netdissect.results.counts import Counts
+from netdissect.results.exemplar_groups import GROUP_SIZES, ExemplarGroup, ExemplarGroups
 from netdissect.results.formulas import Formula, FormulaTable, UnitFormula
 from netdissect.results.layer_result import Activity, Exemplars, LayerResult
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
@@ -230,13 +231,43 @@ def make_ablation(layer: LayerResult, *, classes: int = 6, seed: int = 0) -> Lay
     )  # fmt: skip
 
 
+def make_groups(layer: LayerResult, *, pictures: int = 60, seed: int = 0) -> ExemplarGroups:
+    """Return groups of exemplars: some units' typical images are not on their label, and some have few images."""
+    random = np.random.default_rng(seed + 97)
+    units, grid = layer.layer.units, layer.layer.grid
+
+    def draw_counts(k: int) -> tuple[np.ndarray, np.ndarray]:
+        pixels = random.integers(1, 4000, (units, k))
+        labeled = (pixels * random.random((units, k)) * (np.arange(units) % 3 > 0)[:, None]).astype(np.int64)
+        labeled[random.random((units, k)) < 0.2] = -1
+        return pixels, labeled
+
+    def make_group(k: int, *, empty: bool = False) -> ExemplarGroup:
+        k = min(k, pictures)
+        images = np.stack([random.permutation(pictures)[:k] for _ in range(units)]).astype(np.int64)
+        images[::7, k // 2 :] = -1
+        source = random.integers(0, layer.exemplars.grids.shape[1], k)
+        grids = layer.exemplars.grids[:, source].copy()
+        pixels, labeled = draw_counts(k)
+        maxima = np.sort(random.uniform(1, 20, (units, k)).astype(np.float32))[:, ::-1].copy()
+        if empty:
+            grids[:], pixels[:], labeled[:], maxima[:] = -1, 0, 0, np.nan
+        missing = images < 0
+        grids[missing], pixels[missing], labeled[missing], maxima[missing] = -1, 0, -1, 0
+        return ExemplarGroup(images, maxima, grids.reshape(units, k, *grid), pixels, labeled)
+
+    pixels, labeled = draw_counts(layer.exemplars.images.shape[1])
+    groups = {name: make_group(size, empty=name == "missed") for name, size in GROUP_SIZES.items()}
+    return ExemplarGroups(pixels, labeled, **groups)
+
+
 def make_run(
     units: tuple[int, ...] = (24, 40), concepts: int = 30, *, pictures: int = 60, exemplars: int = 12, grid: int = 7,
     input_size: int = 112, name: str = "made-up", layer_names: tuple[str, ...] | None = None,
     categories: tuple[str, ...] = CATEGORY_ORDER, words: Vocabulary | None = None, seed: int = 0,
-    trusted: bool = False, analyzed: bool = False,
+    trusted: bool = False, analyzed: bool = False, grouped: bool = False,
 ) -> tuple[Result, MadeUpProbeSet]:  # fmt: skip
-    """Return a made-up run and its probe set; `trusted` gives its layers trust tables, `analyzed` formulas and ablations."""
+    """Return a made-up run and its probe set; `trusted` gives its layers trust tables, `analyzed` formulas and ablations, `grouped` groups of exemplars."""
     words = words or make_vocabulary(concepts, categories)
     names = layer_names or tuple(f"block{n + 1}/conv" for n in range(len(units)))
     layers = {
@@ -276,8 +307,13 @@ def make_run(
             )
             for n, (key, entry) in enumerate(layers.items())
         }
+    if grouped:
+        layers = {
+            key: replace(entry, groups=make_groups(entry, pictures=pictures, seed=seed + n))
+            for n, (key, entry) in enumerate(layers.items())
+        }
     half = (input_size + 1) // 2
-    rows = sorted({int(row) for entry in layers.values() for row in entry.exemplars.images.ravel() if row >= 0})
+    rows = sorted({int(row) for entry in layers.values() for row in entry.exemplar_rows})
     result = Result(
         layers,
         Settings(batch_size=8),

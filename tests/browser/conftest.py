@@ -24,7 +24,7 @@ PHONE = {"width": 375, "height": 780}
 def drawn(tmp_path_factory):
     """A report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
-    result, probe_set = made_up_runs.make_run((24, 90, 40), 40, pictures=50)
+    result, probe_set = made_up_runs.make_run((24, 90, 40), 40, pictures=50, grouped=True)
     report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
     return result, folder
 
@@ -33,7 +33,7 @@ def drawn(tmp_path_factory):
 def trusted(tmp_path_factory):
     """A report of a run with trust tables and two controls: its result and its folder."""
     folder = tmp_path_factory.mktemp("trusted")
-    result, probe_set = made_up_runs.make_run((24, 90), 40, pictures=50, trusted=True)
+    result, probe_set = made_up_runs.make_run((24, 90), 40, pictures=50, trusted=True, grouped=True)
     layers = {
         name: replace(layer, trust=made_up_runs.make_trust(layer, reference=True, seed=number))
         for number, (name, layer) in enumerate(result.layers.items())
@@ -85,9 +85,13 @@ class Visit:
         )
 
     def open(self, path: Path, address: str = "") -> None:
+        """Open a report at an address; at the page of its first layer by default."""
         self.page.goto("about:blank")
         self.page.goto(path.resolve().as_uri() + address)
         self.page.wait_for_function("() => document.documentElement.classList.contains('running')")
+        if not address and self.page.evaluate("() => Boolean(netdissect.pages && netdissect.run.layers.length)"):
+            self.page.evaluate("() => location.replace(netdissect.makeAddress({ view: 'layer' }))")
+            self.page.wait_for_selector("#overview:not([hidden])")
 
     def text(self, selector: str) -> str:
         return self.page.locator(selector).inner_text()

@@ -212,12 +212,12 @@ def test_every_state_is_in_the_address(visit, drawn):
         "#%%%",
         "#/layer/%E0%A4%A",
         "#/unit/block1%2Fconv/-3?cut=-1&show=x&sort=y&mask=z",
-        "#/layer/block1%2Fconv?cut=banana",
     ],
 )
-def test_an_invalid_address_shows_the_overview(visit, drawn, address):
+def test_an_invalid_address_says_what_is_missing(visit, drawn, address):
     visit.open(drawn[1] / "html/index.html", address)
-    assert visit.page.locator("#overview").is_visible()
+    assert visit.text("#missing").startswith("No ")
+    assert visit.page.locator("[data-page=network]").is_visible()
     assert visit.page.evaluate("netdissect.state.cut") == 0.04
 
 
@@ -316,7 +316,7 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         visit = visiting()
         visit.page.on("dialog", lambda dialog, visit=visit: visit.wrong.append(dialog.message))
         visit.open(tmp_path / file)
-        assert "<script>alert(1)</script>" in visit.text("h1")
+        assert "<script>alert(1)</script>" in visit.text("#layer-title")
         visit.page.evaluate("netdissect.change({ cut: 0, query: 'img' })")
         visit.settle()
         visit.page.evaluate("netdissect.go({ view: 'concept', concept: 0 })")
@@ -325,7 +325,7 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         visit.page.evaluate("netdissect.go({ view: 'unit', unit: 1 })")
         visit.page.wait_for_selector(".profile tbody tr")
         assert visit.page.locator("img[src=x]").count() == 0
-        visit.page.evaluate("netdissect.go({ view: 'layer' })")
+        visit.page.evaluate("netdissect.go({ view: 'network' })")
         visit.page.locator(".skipped summary").click()
         assert "onerror=alert(2)" in visit.text(".skipped li")
         assert visit.page.locator("img[src=x]").count() == 0

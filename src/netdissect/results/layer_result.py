@@ -13,6 +13,7 @@ from netdissect.errors import SettingsError
 from netdissect.results.activation_ranges import apply_range, find_range
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
+from netdissect.results.exemplar_groups import GROUP_SIZES
 from netdissect.results.findings import describe_findings
 from netdissect.results.formulas import FormulaFigures
 from netdissect.results.panel import ScorePanel
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from netdissect.layers import Layer
     from netdissect.results.ablation import LayerAblation
     from netdissect.results.activation_ranges import ActivationRange
+    from netdissect.results.exemplar_groups import ExemplarGroups
     from netdissect.results.formulas import FormulaTable
     from netdissect.results.presenter import Presenter
     from netdissect.results.scores import ScoreTable
@@ -99,6 +101,7 @@ class LayerResult:
         ranges: the same units' masks at further quantiles, and between them (`Settings.counted_ranges`).
         formulas: the best formulas of the units; None until `Result.explain` or ``netdissect explain`` has found them.
         ablation: what class outputs lose without units; None until `Result.ablate` or ``netdissect ablate`` has measured it.
+        groups: exemplars besides the strongest ones; None for a run without them, as earlier versions made.
     """
 
     layer: Layer
@@ -116,6 +119,7 @@ class LayerResult:
     ranges: tuple[ActivationRange, ...] = ()
     formulas: FormulaTable | None = None
     ablation: LayerAblation | None = None
+    groups: ExemplarGroups | None = None
 
     def __repr__(self) -> str:
         h, w = self.layer.grid
@@ -125,6 +129,14 @@ class LayerResult:
     def name(self) -> str:
         """The layer's name."""
         return self.layer.name
+
+    @property
+    def exemplar_rows(self) -> NDArray[np.int64]:
+        """The rows in ``index.csv`` of all exemplar images, of all groups, rising, int64, shape (n,)."""
+        groups = self.groups
+        others = () if groups is None else [getattr(groups, name).images.ravel() for name in GROUP_SIZES]
+        rows = np.unique(np.concatenate([self.exemplars.images.ravel(), *others]))
+        return rows[rows >= 0]
 
     @cached_property
     def iou(self) -> NDArray[np.float64]:

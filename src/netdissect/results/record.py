@@ -209,7 +209,7 @@ def _parse_pixels(value: Any, categories: int) -> NDArray[np.int64] | None:
 
 
 def _require_names(layer: LayerResult, names: Mapping[int, str]) -> None:
-    nameless = {int(row) for row in layer.exemplars.images.ravel() if row >= 0} - set(names)
+    nameless = {int(row) for row in layer.exemplar_rows} - set(names)
     if nameless:
         raise RunFileError(
             f"run.json is damaged: layer {layer.name} shows the image of row {min(nameless)}, which has no name in "

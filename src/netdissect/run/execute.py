@@ -138,7 +138,7 @@ def _collect_result(run: PreparedRun, outcome: DissectionOutcome, journal: Mappi
     """Return the engine's outcome with the run's network, probe set and settings, and the names of the exemplar images."""
     network, concepts = run.network, run.concepts
     positions = {concepts.row(index): index for index in range(len(concepts))}
-    rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplars.images.ravel() if row >= 0})
+    rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplar_rows})
     return Result(
         outcome.layers,
         run.settings,

@@ -30,10 +30,39 @@ if TYPE_CHECKING:
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
 _LATE_SCRIPTS = (
-    "trust.js", "formulas.js", "run.js", "interpolate.js", "masks.js", "labels.js", "state.js", "filter.js", "layers.js", "threshold.js", "concept-graph.js",
-    "toolbar.js", "card.js", "card-grid.js", "similar-units.js", "image-tile.js", "concept-profile.js", "activations.js",
-    "unit-trust.js", "unit-formula.js", "ablation.js", "class-curves.js", "unit-page.js", "concept-plot.js", "concept-page.js", "panels.js", "keyboard.js", "main.js",
-)  # fmt: skip
+    "pages.js",
+    "trust.js",
+    "formulas.js",
+    "run.js",
+    "interpolate.js",
+    "masks.js",
+    "labels.js",
+    "state.js",
+    "filter.js",
+    "layers.js",
+    "threshold.js",
+    "concept-graph.js",
+    "toolbar.js",
+    "card.js",
+    "card-grid.js",
+    "similar-units.js",
+    "image-tile.js",
+    "concept-profile.js",
+    "activations.js",
+    "unit-trust.js",
+    "unit-formula.js",
+    "ablation.js",
+    "class-curves.js",
+    "network-page.js",
+    "unit-page.js",
+    "concept-plot.js",
+    "concept-page.js",
+    "panels.js",
+    "keyboard.js",
+    "main.js",
+)
+#: Style sheets, in this order: of all pages, then of single ones.
+_STYLES = ("style.css",)
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
 #: Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.
@@ -87,7 +116,7 @@ def _write_page_files(
 ) -> set[str]:
     """Write the files that ``index.html`` loads, and the page of each layer; return the names of the data files."""
     fonts = (f"fonts/{font}.woff2" for font in _FONTS)
-    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, "style.css", "layer.css", *fonts, "fonts/OFL.txt"):
+    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, "layer.css", *fonts, "fonts/OFL.txt"):
         write(folder / "app" / name, _read_static_file(name))
     written = set()
     for key, text in page_data.pack_page_data(data):
@@ -137,7 +166,7 @@ def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
         .get_template("single.html")
         .stream(
             _describe_index(data.result),
-            **_embed_assets(("style.css",), _LATE_SCRIPTS),
+            **_embed_assets(_STYLES, _LATE_SCRIPTS),
             blocks=_embed_data(data, folder),
         )
     )
@@ -156,7 +185,7 @@ def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequen
         scripts: scripts of the page, run after the report's early scripts.
         values: variables of the template, in addition to `policy`, `style`, `early_script`, `late_script` and `method`.
     """
-    assets = _embed_assets(("style.css", *styles), scripts)
+    assets = _embed_assets((_STYLES[0], *styles), scripts)
     assets["policy"] = assets["policy"].replace("img-src blob:", "img-src data:")
     return _make_environment().get_template(template).render(**assets, method=_METHOD, **values)
 
@@ -221,4 +250,5 @@ def _describe_index(result: Result) -> dict[str, Any]:
         "keyboard": _KEYBOARD,
         "early": _EARLY_SCRIPTS,
         "late": _LATE_SCRIPTS,
+        "styles": _STYLES,
     }

@@ -21,7 +21,7 @@ import numpy as np
 
 from netdissect.concepts import display_name, sort_categories
 from netdissect.report.category_colors import assign_color_slots
-from netdissect.report.html import analysis_data, mask_grids, trust_data
+from netdissect.report.html import analysis_data, exemplar_data, mask_grids, trust_data
 from netdissect.report.html.script_data import pack_arrays
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def pack_page_data(data: PageData) -> Iterator[tuple[str, str]]:
 
 def count_units_per_file(layer: LayerResult) -> int:
     """Return the number of units whose grids share a file."""
-    each: int = layer.exemplars.images.shape[1] * layer.layer.grid[0] * layer.layer.grid[1]
+    each: int = exemplar_data.count_slots(layer) * layer.layer.grid[0] * layer.layer.grid[1]
     return max(1, _BYTES_PER_FILE // max(each, 1))
 
 
@@ -106,6 +106,7 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
                 "field": {name: list(pair) for name, pair in layer.layer.field._asdict().items()},
                 "cells": layer.cells,
                 "exemplars": int(layer.exemplars.images.shape[1]),
+                "groups": exemplar_data.describe_groups(layer),
                 "unitsPerFile": count_units_per_file(layer),
                 "panels": data.has_panels(number),
                 "trust": trust_data.describe_trust(layer, result.settings.threshold),
@@ -153,11 +154,12 @@ def _find_second_best(layer: LayerResult) -> tuple[NDArray[np.int32], NDArray[np
 
 def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
     ranked = np.array([row.channel for row in layer.units], np.int32)
-    codes, scale = mask_grids.encode_grids(layer.exemplars.grids)
+    exemplars = exemplar_data.collect_exemplars(layer)
+    codes, scale = mask_grids.encode_grids(exemplars["grids"])
     arrays: dict[str, NDArray[Any]] = {
         "rank": ranked,
-        "images": _find_positions(layer.exemplars.images, rows),
-        "maxima": layer.exemplars.maxima,
+        "images": _find_positions(exemplars["images"], rows),
+        **{name: exemplars[name] for name in ("maxima", "pixels", "labeled") if name in exemplars},
         "scale": scale,
         "threshold": layer.thresholds,
     }

@@ -106,7 +106,7 @@
     const tall = Math.round((tile * nd.run.input[0]) / nd.run.input[1]);
     card.size = [tile, tall];
     if (!card.count) {
-      const places = [...layer.images.subarray(unit * layer.exemplars, (unit + 1) * layer.exemplars)].filter((place) => place >= 0).slice(0, IMAGES);
+      const places = [...nd.getImages(layer, unit)].filter((place) => place >= 0).slice(0, IMAGES);
       card.count = places.length;
       card.strip.append(...places.map((place) => make("img", { src: nd.run.getImageURL(place), alt: "", decoding: "async", draggable: false })), card.masks);
     }

@@ -7,7 +7,18 @@
   const CARDS = 9; // of a layer before "more"
   let page = null;
 
-  nd.drawConcept = (changed) => {
+  nd.addPage("concept", {
+    element: document.getElementById("page"),
+    path: ({ concept }) => `${nd.run.conceptNumber[concept]}/${encodeURIComponent(nd.run.concepts[concept])}`,
+    parse: ([number], words) => {
+      const concept = nd.run.conceptAt.get(Number(number));
+      if (concept === undefined) throw new Error(`No concept “${number ?? ""}” in this probe set.`);
+      return { concept, layer: words.has("in") ? nd.findLayer(words.get("in")) : 0 };
+    },
+    draw: (changed) => drawConcept(changed),
+  });
+
+  function drawConcept(changed) {
     const { concept } = nd.state;
     const fresh = !page || page.concept !== concept || changed.has("view");
     if (fresh) build(concept);
@@ -15,7 +26,7 @@
     if (page.plot && again) page.plot.draw();
     if (changed.has("theme") || changed.has("size")) paintExamples();
     if (!fresh && (again || changed.has("mask"))) drawLayers();
-  };
+  }
 
   function build(concept) {
     const { run } = nd;

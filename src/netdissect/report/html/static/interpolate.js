@@ -85,7 +85,7 @@
     if (!layer.placeOf || !layer.grids) return null;
     const place = layer.placeOf[unit];
     const codes = layer.grids[Math.floor(place / layer.unitsPerFile)];
-    const each = layer.exemplars * layer.grid[0] * layer.grid[1];
+    const each = layer.slots * layer.grid[0] * layer.grid[1];
     return codes ? { codes, start: (place % layer.unitsPerFile) * each } : null;
   };
 })();

@@ -89,7 +89,7 @@
     byId("help-close").addEventListener("click", () => byId("help").close());
     byId("theme").addEventListener("click", nd.toggleTheme);
     byId("skip").addEventListener("click", () => {
-      if (nd.state.view !== "layer") document.querySelector("#page h1").focus();
+      if (nd.state.view !== "layer") document.querySelector("main > :not([hidden]) h1")?.focus();
       else if (nd.listShownUnits().length) nd.grid.focus(nd.listShownUnits()[0]);
     });
     byId("keys-on").checked = on;

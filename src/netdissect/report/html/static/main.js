@@ -18,6 +18,7 @@
     const layer = run.layers[state.layer];
     const counts = run.layers.map((each) => nd.recount(each, state.cut));
     const count = counts[state.layer];
+    nd.setText(byId("layer-title"), layer.name);
     nd.drawLayers(counts);
     nd.drawThreshold(layer, count);
     nd.drawTrust(layer, count);
@@ -32,10 +33,18 @@
   function draw(changed) {
     const { state, run } = nd;
     const overview = state.view === "layer";
+    const page = nd.pages.get(state.view);
     const newPage = changed.has("view") || changed.has("start");
+    if (changed.has("missing") || newPage) {
+      byId("missing").hidden = !state.missing;
+      byId("missing").textContent = state.missing;
+    }
+    nd.drawNavigation();
     if (newPage) {
       byId("overview").hidden = !overview;
-      byId("page").hidden = overview;
+      const element = overview ? null : nd.getPageElement(state.view);
+      for (const other of nd.pages.values()) if (other.element) other.element.hidden = other.element !== element;
+      byId("about").hidden = state.view !== "network";
       if (overview) byId("sort").before(nd.thresholdControl);
       document.body.dataset.view = state.view;
       document.body.classList.toggle("no-images", !run.layers.some((layer) => layer.exemplars));
@@ -46,9 +55,9 @@
       nd.drawOverview();
       if (newPage || changed.has("theme") || changed.has("size")) nd.drawClassCurves();
     } else {
+      if (newPage) changed.add("view");
       if (changed.has("cut") || changed.has("beyond")) drawThresholdControl();
-      if (state.view === "unit") nd.drawUnit(changed);
-      else nd.drawConcept(changed);
+      if (page.draw) page.draw(changed, page);
     }
   }
 
@@ -68,8 +77,7 @@
     event.preventDefault();
     if (link.classList.contains("up") && history.state && history.state.inside) nd.goBack();
     else {
-      const { view, layer, unit, concept } = nd.parseAddress(link.getAttribute("href"));
-      nd.go({ view, layer: view === "concept" ? nd.state.layer : layer, unit, concept }, "keep" in link.dataset);
+      nd.go(nd.parseAddress(link.getAttribute("href")), "keep" in link.dataset);
     }
   }
 
@@ -103,6 +111,7 @@
     document.documentElement.classList.add("running");
     byId("missing").hidden = true;
     if (!run.layers.length) return;
+    nd.buildNavigation();
     nd.buildLayers();
     nd.buildThreshold();
     nd.buildTrust();

@@ -40,6 +40,8 @@
       next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`], // the second best concept of all
       q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], deviations: arrays[`${index}.deviations`], ends: arrays[`${index}.ends`], // undefined without trust tables
       formulaColumns: arrays[`${index}.formulaColumns`], formulaOperators: arrays[`${index}.formulaOperators`] }; // undefined without formulas
+    layer.slots = layer.groups.reduce((sum, group) => sum + group.count, 0); // exemplars of a unit, of all groups
+    layer.group = Object.fromEntries(layer.groups.map((group) => [group.name, group])); // by name: first, count
     layer.label = new Int32Array(layer.units).fill(-1); // concept of every unit's label
     layer.labelScore = new Float64Array(layer.units); // and its score
     for (let unit = 0; unit < layer.units; unit++) {
@@ -133,11 +135,19 @@
   nd.loadLayer = async (layer) => {
     if (!layer.images) {
       const { arrays } = await nd.get(`layer-${layer.index}`);
-      Object.assign(layer, { images: arrays.images, maxima: arrays.maxima, scale: arrays.scale, T: arrays.threshold, stored: arrays.rank });
+      // `images`, `maxima`, `pixels` and `labeled` have layer.slots entries a unit; the last two only where the run has groups.
+      const { images, maxima, pixels, labeled, scale, threshold, rank } = arrays;
+      Object.assign(layer, { images, maxima, pixels, labeled, scale, T: threshold, stored: rank });
       layer.placeOf = new Int32Array(layer.units);
       layer.stored.forEach((unit, place) => { layer.placeOf[unit] = place; });
     }
     return layer;
+  };
+
+  // Returns the places of a unit's exemplars of a group among the cached images, -1 where there are fewer.
+  nd.getImages = (layer, unit, name = "strongest") => {
+    const { first, count } = layer.group[name];
+    return layer.images.subarray(unit * layer.slots + first, unit * layer.slots + first + count);
   };
 
   nd.loadCounts = async (layer) => {

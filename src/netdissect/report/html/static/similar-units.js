@@ -27,15 +27,15 @@
   // Returns the units that share most exemplars with a unit, and how many they share; units that share fewer than three times
   // the number expected by chance are left out.
   nd.findSimilarUnits = (layer, unit) => {
-    const each = layer.exemplars;
-    const own = new Set(layer.images.subarray(unit * each, (unit + 1) * each));
+    const { slots, exemplars } = layer;
+    const own = new Set(nd.getImages(layer, unit));
     own.delete(-1);
     const least = Math.max(2, Math.ceil((3 * own.size * own.size) / Math.max(1, nd.run.images)));
     const found = [];
     for (let other = 0; other < layer.units; other++) {
       if (other === unit) continue;
       let shared = 0;
-      for (let i = other * each; i < (other + 1) * each; i++) if (own.has(layer.images[i])) shared++;
+      for (let i = other * slots; i < other * slots + exemplars; i++) if (own.has(layer.images[i])) shared++;
       if (shared >= least) found.push({ unit: other, shared });
     }
     return found.sort((a, b) => b.shared - a.shared || layer.rankOf[a.unit] - layer.rankOf[b.unit]).slice(0, MOST);

@@ -1,6 +1,6 @@
 "use strict";
 // The state of the page. The address contains it, so that every view can be bookmarked and sent:
-//   #/layer/fire9%2Fconcat?cut=0.05&q=cow   #/unit/fire9%2Fconcat/433   #/concept/17/hair
+//   #/   #/layer/fire9%2Fconcat?cut=0.05&q=cow   #/unit/fire9%2Fconcat/433   #/concept/17/hair
 // Going to another page adds a step to the browser's history; changes of the slider, the search and so on replace the current step.
 // `cut` is the detection threshold that the page shows: the score from which a unit counts as a detector.
 (() => {
@@ -10,7 +10,7 @@
   let written = null;
 
   const state = nd.state = {
-    view: "layer", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false,
+    view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false,
   };
 
   // Registers a function to be called with the names of what has changed, once a frame at most.
@@ -36,7 +36,7 @@
 
   nd.goBack = () => {
     if (history.state && history.state.inside) history.back();
-    else nd.go({ view: "layer" });
+    else nd.go({ view: state.view === "unit" ? "layer" : "network" });
   };
 
   function apply(changes) {
@@ -67,16 +67,11 @@
   }
 
   nd.makeAddress = (changes) => {
-    const { run } = nd;
     const full = { ...state, ...changes };
-    const layer = encodeURIComponent(run.layers[full.layer].name);
-    const paths = {
-      layer: () => `#/layer/${layer}`,
-      unit: () => `#/unit/${layer}/${full.unit + 1}`,
-      concept: () => `#/concept/${run.conceptNumber[full.concept]}/${encodeURIComponent(run.concepts[full.concept])}`,
-    };
     const query = makeQuery(full);
-    return paths[full.view]() + (query ? `?${query}` : "");
+    const rest = nd.pages.get(full.view).path(full);
+    const path = full.view === "network" ? "#/" : `#/${full.view}${rest ? `/${rest}` : ""}`;
+    return path + (query ? `?${query}` : "");
   };
 
   // Returns the query with every value that is not the default. The last query is cached, because most links of a page share it.
@@ -105,15 +100,15 @@
   // Returns the state in an address; missing or invalid parts have their defaults.
   nd.parseAddress = (hash) => {
     const { run } = nd;
-    const found = { view: "layer", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false };
+    const found = { view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
-    const [view, first = "", second = ""] = path.split("/").map(decodePart);
+    const [view, ...parts] = path.split("/").map(decodePart);
     const words = new URLSearchParams(query);
-    const layerNamed = (name) => Math.max(0, run.layers.findIndex((layer) => layer.name === name || layer.stem === name));
-    if (view === "unit" || view === "layer") found.layer = layerNamed(first);
-    if (view === "unit" && second >= 1 && second <= run.layers[found.layer].units) Object.assign(found, { view, unit: Math.floor(second) - 1 });
-    if (view === "concept" && run.conceptAt.has(Number(first))) {
-      Object.assign(found, { view, concept: run.conceptAt.get(Number(first)), layer: layerNamed(words.get("in")) });
+    try {
+      if (view && !nd.pages.has(view)) throw new Error(`No page “${view}” in this report.`);
+      if (view) Object.assign(found, { view, ...nd.pages.get(view).parse(parts, words) });
+    } catch (error) {
+      Object.assign(found, { view: "network", missing: error.message });
     }
     const cut = Number(words.get("cut"));
     if (words.has("cut") && cut >= 0 && cut <= 1) found.cut = cut;

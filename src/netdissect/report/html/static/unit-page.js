@@ -7,7 +7,19 @@
   const CLASSES = 4; // named, of those for which the unit is important
   let page = null;
 
-  nd.drawUnit = (changed) => {
+  nd.addPage("unit", {
+    element: document.getElementById("page"),
+    path: ({ layer, unit }) => `${encodeURIComponent(nd.run.layers[layer].name)}/${unit + 1}`,
+    parse: ([name, number]) => {
+      const layer = nd.findLayer(name);
+      const { units } = nd.run.layers[layer];
+      if (!(Number(number) >= 1 && Number(number) <= units)) throw new Error(`No unit “${number ?? ""}” in layer ${name}, which has units 1 to ${units}.`);
+      return { layer, unit: Math.floor(Number(number)) - 1 };
+    },
+    draw: (changed) => drawUnit(changed),
+  });
+
+  function drawUnit(changed) {
     const { state, run } = nd;
     const layer = run.layers[state.layer];
     const fresh = !page || page.layer !== layer || page.unit !== state.unit || changed.has("view");
@@ -21,7 +33,7 @@
     for (const row of [page.pinned, page.similar]) if (row) row.fit();
     nd.drawStyles();
     page.outlines.checked = state.outlines;
-  };
+  }
 
   // Shows the pinned unit next to the current one, above the images and as a column of the profile.
   function drawPinned() {
@@ -114,7 +126,7 @@
     await nd.loadLayer(layer);
     await nd.run.loadNames();
     if (mine !== page) return;
-    const from = unit * layer.exemplars;
+    const from = unit * layer.slots;
     for (let exemplar = 0; exemplar < layer.exemplars; exemplar++) {
       const place = layer.images[from + exemplar];
       if (place < 0) continue;

@@ -1,0 +1,65 @@
+"use strict";
+// The pages of the report. Each file of a page adds it here, and `main.js` shows the one that the address names.
+(() => {
+  const nd = window.netdissect;
+  const { make } = nd;
+  const pages = nd.pages = new Map(); // by view, in the order of the navigation
+
+  // Adds a page.
+  //   view     its name, and the first part of its address
+  //   title    its words in the navigation; undefined for a page that is not there
+  //   link     changes of the state that its link in the navigation makes
+  //   path     (state) => the rest of its address, e.g. "fire9%2Fconcat/433"; "" by default
+  //   parse    (parts, words) => changes of the state by the decoded parts of an address and its URLSearchParams;
+  //            throws an Error whose message says what is missing
+  //   draw     (changed, page) => draws into `page.element` what has changed; `changed` has "view" when the page is opened
+  //   element  its element; a new one in <main> by default
+  nd.addPage = (view, page) => {
+    pages.set(view, { view, path: () => "", parse: () => ({}), link: () => ({ view }), ...page });
+  };
+
+  nd.getPageElement = (view) => {
+    const page = pages.get(view);
+    if (!page.element) {
+      page.element = make("div.wide.page", { hidden: true });
+      page.element.dataset.page = view;
+      document.querySelector("main").append(page.element);
+    }
+    return page.element;
+  };
+
+  nd.buildNavigation = () => {
+    const home = document.getElementById("navigation");
+    for (const page of pages.values()) {
+      if (!page.title) continue;
+      page.navigation = make("a", { href: "#/" }, page.title);
+      home.append(page.navigation);
+    }
+  };
+
+  nd.drawNavigation = () => {
+    for (const page of pages.values()) {
+      if (!page.navigation) continue;
+      page.navigation.setAttribute("href", nd.makeAddress({ query: "", show: "all", ...page.link() }));
+      const current = page.view === nd.state.view || (page.holds || []).includes(nd.state.view);
+      if (current) page.navigation.setAttribute("aria-current", page.view === nd.state.view ? "page" : "true");
+      else page.navigation.removeAttribute("aria-current");
+    }
+  };
+
+  nd.addPage("network", { title: "Network" });
+  nd.addPage("layer", {
+    title: "Layers",
+    holds: ["unit"],
+    link: () => ({ view: "layer", layer: nd.state.layer }),
+    path: ({ layer }) => encodeURIComponent(nd.run.layers[layer].name),
+    parse: ([name]) => ({ layer: nd.findLayer(name) }),
+  });
+
+  // Returns the index of the layer with a name; throws an Error if the run has none.
+  nd.findLayer = (name = "") => {
+    const index = nd.run.layers.findIndex((layer) => layer.name === name || layer.stem === name);
+    if (index < 0) throw new Error(`No layer “${name}” in this run.`);
+    return index;
+  };
+})();
