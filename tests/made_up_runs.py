@@ -258,7 +258,9 @@ def make_groups(layer: LayerResult, *, pictures: int = 60, seed: int = 0) -> Exe
 
     pixels, labeled = draw_counts(layer.exemplars.images.shape[1])
     groups = {name: make_group(size, empty=name == "missed") for name, size in GROUP_SIZES.items()}
-    return ExemplarGroups(pixels, labeled, **groups)
+    in_category = layer.counts.A.max(axis=1, initial=0)
+    mask_pixels = (in_category * random.uniform(1, 3, units)).astype(np.int64)
+    return ExemplarGroups(pixels, labeled, mask_pixels, **groups)
 
 
 def make_run(

@@ -40,6 +40,8 @@ class ExemplarGroups:
     Attributes:
         pixels: label pixels of the unit's mask in each of the strongest exemplars (`Exemplars.images`), int64, shape (U, k).
         labeled: those of them that have the unit's label, int64, shape (U, k); -1 where the image has no label of its category.
+        mask_pixels: |M_k|, label pixels of the unit's masks in all images, those without a label of its category too, int64,
+            shape (U,).
         typical: images drawn in proportion to the area of the unit's mask: the pixels that IoU is made of.
         on_concept: images with most pixels of the mask on the unit's label.
         missed: images with most pixels of the unit's label outside its mask and none inside.
@@ -48,6 +50,7 @@ class ExemplarGroups:
 
     pixels: NDArray[np.int64]
     labeled: NDArray[np.int64]
+    mask_pixels: NDArray[np.int64]
     typical: ExemplarGroup
     on_concept: ExemplarGroup
     missed: ExemplarGroup

@@ -4,7 +4,7 @@
   all layers at any threshold
 - ``names``: names of the images
 - ``layer-N``: exemplar images of the layer's units
-- ``layer-N-counts``: I and A of every unit and concept, histograms; for the pages of a unit and of a concept
+- ``layer-N-counts``: I and A of every unit and concept, pixels of all masks, histograms; for the pages of a unit and of a concept
 - ``layer-N-trust``: intervals, chance and label sets of every unit, if the run has trust tables
 - ``layer-N-formulas``: figures of the formulas of every unit, if formulas were searched
 - ``layer-N-ablation``: what class outputs lose without the units of each concept, if that was measured
@@ -198,6 +198,7 @@ def _collect_counts(layer: LayerResult) -> dict[str, NDArray[Any]]:
         "minimum": activity.minimum,
         "maximum": activity.maximum,
         **({} if layer.score is None else {"score": layer.score.values}),
+        **({} if layer.groups is None else {"mask": layer.groups.mask_pixels.astype(np.float64)}),
     }
 
 
