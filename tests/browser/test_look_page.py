@@ -115,7 +115,7 @@ def test_choosing_a_concept_or_a_unit_shows_its_mask_and_choosing_it_again_all_c
     assert unit != colored
     visit.page.locator("#styles button", has_text="heat").click()
     assert read_overlay() not in (unit, colored)
-    visit.page.locator("#styles button", has_text="cut-out").click()
+    visit.page.locator("#styles button", has_text="spotlight").click()
     row.click()
     assert row.get_attribute("aria-pressed") == "true"
     assert chip.get_attribute("aria-pressed") == "false"

@@ -282,7 +282,7 @@ def test_single_keys_can_be_switched_off(visit):
     visit.page.locator("#help-close").click()
     visit.page.keyboard.press("m")
     visit.settle()
-    assert visit.page.evaluate("netdissect.state.mask") == "cut-out"
+    assert visit.page.evaluate("netdissect.state.mask") == "spotlight"
 
 
 def test_the_link_of_a_unit_can_be_copied(visiting, drawn):

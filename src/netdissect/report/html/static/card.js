@@ -159,8 +159,10 @@
     const context = nd.prepareCanvas(card.masks, card.lefts[count - 1] + size[0], size[1]);
     if (style === "image") return;
     const values = nd.decodeValues(layer, unit);
+    const images = card.strip.getElementsByTagName("img");
     for (let exemplar = 0; exemplar < count; exemplar++) {
-      nd.paintMask(context, layer, card.grids, values, exemplar, Math.round(card.lefts[exemplar] * ratio), tile, tall, style);
+      const ready = nd.paintMask(context, layer, card.grids, values, exemplar, Math.round(card.lefts[exemplar] * ratio), tile, tall, style, images[exemplar]);
+      if (!ready) nd.paintAfterLoad(images[exemplar], () => { card.painted = ""; nd.schedulePaint(card); });
     }
   }
 })();

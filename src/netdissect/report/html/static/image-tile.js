@@ -32,10 +32,13 @@
     const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
     if (!width) return;
     const context = nd.prepareCanvas(tile.mask, width, height);
-    if (style !== "image") nd.paintMask(context, layer, grids, nd.decodeValues(layer, unit), exemplar, 0, tile.mask.width, tile.mask.height, style);
+    if (style === "image") return;
+    const image = tile.frame.querySelector("img");
+    const ready = nd.paintMask(context, layer, grids, nd.decodeValues(layer, unit), exemplar, 0, tile.mask.width, tile.mask.height, style, image);
+    if (!ready) nd.paintAfterLoad(image, () => nd.paintTile(tile, layer, unit, grids, exemplar, nd.state.mask));
   };
 
-  // Fades a tile except where a concept is labeled.
+  // Dims a tile except where a concept is labeled.
   nd.paintLabeled = (tile, concept) => {
     const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
     const mask = nd.makeLabelMask(tile.labels, concept);
@@ -48,14 +51,14 @@
       loop.forEach((point, i) => (i ? border.lineTo(point[0] * x, point[1] * y) : border.moveTo(point[0] * x, point[1] * y)));
       border.closePath();
     }
-    const outside = new Path2D(border);
-    outside.rect(0, 0, width, height);
-    context.fillStyle = nd.getColor("paper");
-    context.globalAlpha = 0.74;
-    context.fill(outside, "evenodd");
-    context.globalAlpha = 1;
+    const outline = new Path2D(border);
+    outline.rect(0, 0, width, height);
+    const outside = document.createElement("canvas");
+    const image = tile.frame.querySelector("img");
+    nd.prepareCanvas(outside, width, height).fill(outline, "evenodd");
+    if (!nd.dimOutside(context, 0, outside, image)) nd.paintAfterLoad(image, () => nd.paintLabeled(tile, concept));
     if (tile.labels.whole.includes(concept + 1)) return;
-    context.strokeStyle = nd.getColor("contour");
+    context.strokeStyle = "#ffffff";
     context.lineWidth = 1.2;
     context.stroke(border);
   };

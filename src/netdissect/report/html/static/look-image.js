@@ -64,11 +64,11 @@
   }
 
   // Paints the mask of some units, in one of the styles of nd.paintValues.
-  nd.paintUnits = (canvas, shown, units, width, height, style) => {
+  nd.paintUnits = (canvas, shown, units, width, height, style, image) => {
     const context = nd.prepareCanvas(canvas, width, height);
     const values = nd.joinUnits(shown, units, canvas.height, canvas.width);
     const lowest = Math.min(-1e-6, ...units.map((unit) => shown.values[unit][0]));
-    nd.paintValues(context, values, lowest, canvas.width, canvas.height, style);
+    nd.paintValues(context, values, lowest, canvas.width, canvas.height, style, image);
   };
 
   // Draws the point as a ring with a dot.

@@ -5,9 +5,9 @@
   const { make, setText } = nd;
   const byId = (id) => document.getElementById(id);
   const MOST_AT_POINT = 12;
-  const STYLES = ["cut-out", "outline", "heat"];
+  const STYLES = ["spotlight", "outline", "heat"];
   // `chosen` is the list of units whose mask is shown, by position in the layer's list; `key` says what was chosen.
-  const state = { image: 0, layer: 0, style: "cut-out", colored: true, key: "", chosen: [], point: null, held: false };
+  const state = { image: 0, layer: 0, style: "spotlight", colored: true, key: "", chosen: [], point: null, held: false };
   let shown = null;
 
   const frame = byId("frame");
@@ -23,6 +23,7 @@
     const { name, row, width, height } = nd.run.images[image];
     byId("image").src = getSource(image);
     byId("image").alt = name;
+    byId("image").onload = draw; // a spotlight needs the image
     frame.style.aspectRatio = `${width} / ${height}`;
     frame.style.maxWidth = `calc(max(60vh, 320px) * ${width / height})`;
     frame.setAttribute("aria-label", `${name}. Arrow keys move the point.`);
@@ -42,7 +43,7 @@
   function draw() {
     const [width, height] = [frame.clientWidth, frame.clientHeight];
     if (!width || !shown) return;
-    if (state.chosen.length) nd.paintUnits(byId("overlay"), shown, state.chosen, width, height, state.style);
+    if (state.chosen.length) nd.paintUnits(byId("overlay"), shown, state.chosen, width, height, state.style, byId("image"));
     else if (state.colored) nd.paintConcepts(byId("overlay"), shown, width, height);
     else nd.prepareCanvas(byId("overlay"), width, height);
     nd.paintPoint(byId("marks"), state.point, width, height, state.held);

@@ -1,17 +1,21 @@
 "use strict";
 // Paints masks over images that the browser draws, in four styles:
-// cut-out   the outside fades to the color of the page, with a thin line around the mask
-// outline   only the line
-// heat      color and opacity follow the activation
-// image     no mask
+// spotlight  the outside is darker and grayer, with a thin line around a mask of few parts
+// outline    only the line
+// heat       color and opacity follow the activation
+// image      no mask
 // Edges are antialiased by the distance from the edge in pixels, value / |gradient|.
 (() => {
   const nd = window.netdissect;
-  const FADE = 0.7;
+  const DIMMED = 0.45; // share of the light that the outside of a spotlight loses
+  const GRAYED = 0.65; // share of its saturation
+  const LINED = 110; // width of an image in CSS pixels from which a spotlight has a line
+  const PARTS = 6; // parts of a mask from which it has none
   const STOPS = [[0, 20, 11, 52], [0.25, 101, 21, 110], [0.5, 187, 55, 84], [0.75, 249, 142, 9], [1, 252, 255, 164]];
   let buffer = { width: 0, height: 0 };
 
-  nd.styles = ["cut-out", "outline", "heat", "image"];
+  nd.styles = ["spotlight", "outline", "heat", "image"];
+  const scratch = [document.createElement("canvas"), document.createElement("canvas")];
 
   const heat = Uint32Array.from({ length: 256 }, (_, i) => {
     const share = i / 255;
@@ -26,11 +30,6 @@
     return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
 
-  function parseHexColor(hex) {
-    const number = parseInt(hex.slice(1), 16);
-    return [number >> 16, (number >> 8) & 255, number & 255];
-  }
-
   function getBuffer(width, height) {
     if (buffer.width !== width || buffer.height !== height) {
       buffer = { width, height, values: new Float32Array(width * height), image: new ImageData(width, height) };
@@ -39,25 +38,108 @@
     return buffer;
   }
 
-  // Paints one exemplar of a unit onto a canvas context at (left, 0), in the canvas's own pixels.
-  nd.paintMask = (context, layer, grids, values, exemplar, left, width, height, style) => {
+  // Paints one exemplar of a unit onto a canvas context at (left, 0), in the canvas's own pixels, over `image`, its element.
+  // Returns whether the image was there to be painted; if not, paint again once it has loaded.
+  nd.paintMask = (context, layer, grids, values, exemplar, left, width, height, style, image) => {
     const work = getBuffer(width, height);
     const each = layer.grid[0] * layer.grid[1];
-    nd.interpolate(grids.codes, grids.start + exemplar * each, values, nd.makeAxes(layer, height, width, false), layer.grid[1], work.values);
-    paintBuffer(context, work, values[0], left, style);
+    const start = grids.start + exemplar * each;
+    nd.interpolate(grids.codes, start, values, nd.makeAxes(layer, height, width, false), layer.grid[1], work.values);
+    const lined = style === "spotlight" && width >= LINED * getRatio() && countParts(grids.codes.subarray(start, start + each), layer.grid) < PARTS;
+    return paintBuffer(context, work, values[0], left, style, image, lined);
   };
 
   // Paints values of every pixel, positive inside a mask, Float32Array(height * width); `lowest` is the least of all codes.
-  nd.paintValues = (context, values, lowest, width, height, style) => {
+  nd.paintValues = (context, values, lowest, width, height, style, image) => {
     const work = getBuffer(width, height);
     work.values.set(values);
-    paintBuffer(context, work, lowest, 0, style);
+    return paintBuffer(context, work, lowest, 0, style, image, true);
   };
 
-  function paintBuffer(context, work, lowest, left, style) {
+  function paintBuffer(context, work, lowest, left, style, image, lined) {
+    if (style === "spotlight") {
+      paintEdge(work, OUTSIDE);
+      const ready = nd.dimOutside(context, left, fillScratch(work), image);
+      if (lined) {
+        paintEdge(work, LINE);
+        drawPlain(context, fillScratch(work), left);
+      }
+      return ready;
+    }
     if (style === "heat") paintHeat(work, lowest);
-    else paintEdge(work, style === "outline" ? makeOutline(work.width < 200 ? 0.62 : 1) : makeCutOut());
+    else paintEdge(work, makeOutline(work.width < 200 ? 0.62 : 1));
     context.putImageData(work.image, left, 0);
+    return true;
+  }
+
+  const getRatio = () => Math.min(window.devicePixelRatio || 1, 2);
+
+  function sizeScratch(index, width, height) {
+    const canvas = scratch[index];
+    Object.assign(canvas, { width, height }); // clears it
+    return canvas;
+  }
+
+  function fillScratch(work) {
+    const canvas = sizeScratch(0, work.width, work.height);
+    canvas.getContext("2d").putImageData(work.image, 0, 0);
+    return canvas;
+  }
+
+  // Draws a canvas pixel by pixel, whatever the context's scale.
+  function drawPlain(context, canvas, left) {
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(canvas, left, 0);
+    context.restore();
+  }
+
+  // Draws an image darker and grayer at (left, 0) where `outside`, a canvas in the context's own pixels, is opaque. Returns
+  // whether the image has loaded; if not, that area is darkened only.
+  nd.dimOutside = (context, left, outside, image) => {
+    const { width, height } = outside;
+    const ready = Boolean(image && image.complete && image.naturalWidth);
+    const canvas = sizeScratch(1, width, height);
+    const inner = canvas.getContext("2d");
+    if (ready) {
+      inner.drawImage(image, 0, 0, width, height);
+      Object.assign(inner, { globalCompositeOperation: "saturation", globalAlpha: GRAYED, fillStyle: "#808080" });
+      inner.fillRect(0, 0, width, height);
+    }
+    Object.assign(inner, { globalCompositeOperation: "source-over", globalAlpha: DIMMED, fillStyle: "#000000" });
+    inner.fillRect(0, 0, width, height);
+    Object.assign(inner, { globalCompositeOperation: "destination-in", globalAlpha: 1 });
+    inner.drawImage(outside, 0, 0);
+    drawPlain(context, canvas, left);
+    return ready;
+  };
+
+  // Calls a function once an image has loaded; does nothing for one that cannot be.
+  nd.paintAfterLoad = (image, paint) => {
+    if (image && !image.complete) image.addEventListener("load", paint, { once: true });
+  };
+
+  // Returns how many parts of touching cells a mask has.
+  function countParts(codes, [height, width]) {
+    const open = Uint8Array.from(codes, (code) => (code >= 128 ? 1 : 0));
+    const stack = [];
+    let parts = 0;
+    for (let first = 0; first < open.length; first++) {
+      if (!open[first]) continue;
+      parts++;
+      stack.push(first);
+      open[first] = 0;
+      while (stack.length) {
+        const at = stack.pop();
+        const x = at % width;
+        for (const [next, inside] of [[at - 1, x > 0], [at + 1, x < width - 1], [at - width, at >= width], [at + width, at < width * (height - 1)]]) {
+          if (!inside || !open[next]) continue;
+          open[next] = 0;
+          stack.push(next);
+        }
+      }
+    }
+    return parts;
   }
 
   function paintHeat({ values, pixels }, least) {
@@ -71,19 +153,8 @@
 
   // Returns a style: `reach` is the width of its edge on either side in pixels, `outside` the pixel farther outside, and `near`
   // a function from the distance to the edge in pixels (positive inside the mask) to a pixel.
-  function makeCutOut() {
-    const [paper, ink] = [parseHexColor(nd.getColor("paper")), parseHexColor(nd.getColor("contour"))];
-    const outside = packPixel(...paper, Math.round(255 * FADE));
-    const near = (distance) => {
-      const line = 0.92 * clamp(0.95 - Math.abs(distance));
-      const fade = FADE * clamp(0.5 - distance) * (1 - line);
-      const alpha = line + fade;
-      if (alpha <= 0) return 0;
-      const mix = (at) => Math.round((ink[at] * line + paper[at] * fade) / alpha);
-      return packPixel(mix(0), mix(1), mix(2), Math.round(255 * alpha));
-    };
-    return { reach: 1.2, outside, near };
-  }
+  const OUTSIDE = { reach: 1.2, outside: packPixel(0, 0, 0, 255), near: (distance) => packPixel(0, 0, 0, Math.round(255 * clamp(0.5 - distance))) };
+  const LINE = { reach: 1.2, outside: 0, near: (distance) => packPixel(255, 255, 255, Math.round(235 * clamp(0.95 - Math.abs(distance)))) };
 
   function makeOutline(scale) {
     const near = (distance) => {

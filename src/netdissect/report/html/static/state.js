@@ -10,7 +10,7 @@
   let written = null;
 
   const state = nd.state = {
-    view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false,
+    view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false,
   };
 
   // Registers a function to be called with the names of what has changed, once a frame at most.
@@ -86,7 +86,7 @@
     if (full.query) words.set("q", full.query);
     if (full.show !== "all") words.set("show", full.show);
     if (full.sort !== "score") words.set("sort", full.sort);
-    if (full.mask !== "cut-out") words.set("mask", full.mask);
+    if (full.mask !== "spotlight") words.set("mask", full.mask);
     if (!full.outlines) words.set("labels", "off");
     if (full.pin) {
       const [at, unit] = full.pin.split(":").map(Number);
@@ -100,7 +100,7 @@
   // Returns the state in an address; missing or invalid parts have their defaults.
   nd.parseAddress = (hash) => {
     const { run } = nd;
-    const found = { view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "cut-out", outlines: true, pin: "", beyond: false };
+    const found = { view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
     const [view, ...parts] = path.split("/").map(decodePart);
     const words = new URLSearchParams(query);
