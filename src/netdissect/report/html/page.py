@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
 _LATE_SCRIPTS = (
     "pages.js",
+    "terms.js",
+    "unit-sets.js",
     "trust.js",
     "formulas.js",
     "run.js",
@@ -57,12 +59,17 @@ _LATE_SCRIPTS = (
     "unit-page.js",
     "concept-plot.js",
     "concept-page.js",
+    "units-page.js",
     "panels.js",
     "keyboard.js",
     "main.js",
 )
 #: Style sheets, in this order: of all pages, then of single ones.
-_STYLES = ("style.css",)
+_STYLES = (
+    "style.css",
+    "terms.css",
+    "units.css",
+)
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
 #: Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.

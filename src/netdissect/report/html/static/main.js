@@ -118,6 +118,7 @@
     nd.buildGraph();
     nd.buildToolbar();
     nd.buildKeys();
+    nd.fillTerms();
     nd.grid = nd.makeGrid(byId("cards"), nd.listShownUnits);
     nd.onChange(draw);
     Object.assign(nd.state, nd.parseAddress(location.hash));

@@ -10,6 +10,7 @@
   //   title    its words in the navigation; undefined for a page that is not there
   //   link     changes of the state that its link in the navigation makes
   //   path     (state) => the rest of its address, e.g. "fire9%2Fconcat/433"; "" by default
+  //   query    (state) => values of its own after the address's "?", e.g. "set=conv5:3,7"; none by default
   //   parse    (parts, words) => changes of the state by the decoded parts of an address and its URLSearchParams;
   //            throws an Error whose message says what is missing
   //   draw     (changed, page) => draws into `page.element` what has changed; `changed` has "view" when the page is opened

@@ -68,8 +68,9 @@
 
   nd.makeAddress = (changes) => {
     const full = { ...state, ...changes };
-    const query = makeQuery(full);
-    const rest = nd.pages.get(full.view).path(full);
+    const { path: makePath, query: makeOwn } = nd.pages.get(full.view);
+    const query = [makeOwn ? makeOwn(full) : "", makeQuery(full)].filter(Boolean).join("&");
+    const rest = makePath(full);
     const path = full.view === "network" ? "#/" : `#/${full.view}${rest ? `/${rest}` : ""}`;
     return path + (query ? `?${query}` : "");
   };
