@@ -1,6 +1,7 @@
-"""One color per category, distinct under every kind of color blindness; each is always shown with the category's name.
+"""One color per category, told apart in gray and under every kind of color blindness; always shown with the category's name.
 
-The colors were found by search: their smallest OKLab distance under simulated protan, deutan and tritan vision is 0.094.
+The colors were found by search (``python -m benchmarks colors -- --search``). On a light page their L* are 8 apart, and their
+OKLab distance is at least 0.12 for normal, protan, deutan and tritan vision.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ if TYPE_CHECKING:
 
 #: Colors of areas on a light background, by slot.
 FILL_COLORS = {
-    "object": "#4b86f7", "scene": "#24633d", "part": "#c27f69", "material": "#684c88", "texture": "#82771f",
-    "color": "#6a1447", "other": "#6b6e74",
+    "object": "#3475f6", "scene": "#164c18", "part": "#ba837d", "material": "#4f145e", "texture": "#646e05",
+    "color": "#88366e", "other": "#6b6e74",
 }  # fmt: skip
+#: The same on a dark background; ``html/static/style.css`` has both.
+DARK_FILL_COLORS = {
+    "object": "#aaccf6", "scene": "#4e9a15", "part": "#f89a91", "material": "#b58aec", "texture": "#fae035",
+    "color": "#ac578f", "other": "#92959b",
+}  # fmt: skip
+#: The page's background.
+PAPER_COLORS = {"light": "#fbfaf7", "dark": "#14161a"}
 #: Colors of text.
 TEXT_COLORS = {
-    "object": "#2a60cc", "scene": "#24633d", "part": "#9a5a46", "material": "#684c88", "texture": "#746a10",
-    "color": "#6a1447", "other": "#55585e",
+    "object": "#2a60cc", "scene": "#164c18", "part": "#93544c", "material": "#4f145e", "texture": "#5d6605",
+    "color": "#88366e", "other": "#55585e",
 }  # fmt: skip
 
 
