@@ -40,6 +40,7 @@ _LATE_SCRIPTS = (
     "masks.js",
     "labels.js",
     "state.js",
+    "history.js",
     "filter.js",
     "layers.js",
     "threshold.js",

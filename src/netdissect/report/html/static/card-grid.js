@@ -125,6 +125,21 @@
       if (card) card.link.focus({ preventScroll: true });
     }
 
+    // Gives the focus to the card of the unit with an address; returns whether there is one. Where `elsewhere`, scrolls to it if it
+    // is out of sight.
+    function focusAddress(address, elsewhere) {
+      const { view, layer: index, unit } = nd.parseAddress(address);
+      if (view !== "unit" || index !== nd.state.layer || !units().includes(unit)) return false;
+      draw();
+      const card = cards.get(unit);
+      const drawn = Boolean(card) && card.element.isConnected;
+      const { top, bottom } = drawn ? card.element.getBoundingClientRect() : { top: 0, bottom: 0 };
+      if (elsewhere && !(bottom > nd.measureToolbar() && top < window.innerHeight)) focus(unit);
+      else if (drawn) card.link.focus({ preventScroll: true });
+      else return false;
+      return true;
+    }
+
     // Lays out the first cards for printing, or all cards for the screen again.
     function print(on) {
       printing = on;
@@ -147,6 +162,6 @@
       document.getElementById("print-rest").textContent = rest > 0 ? `The first ${nd.formatCount(list.length)} of ${nd.formatCount(list.length + rest)} units; filter or search to print others.` : "";
     }
 
-    return { draw, measure, step, focus, print };
+    return { draw, measure, step, focus, focusAddress, print };
   };
 })();

@@ -10,6 +10,7 @@
   nd.addPage("concept", {
     element: document.getElementById("page"),
     path: ({ concept }) => `${nd.run.conceptNumber[concept]}/${encodeURIComponent(nd.run.concepts[concept])}`,
+    query: ({ layer }) => (layer ? `in=${encodeURIComponent(nd.run.layers[layer].name)}` : ""),
     parse: ([number], words) => {
       const concept = nd.run.conceptAt.get(Number(number));
       if (concept === undefined) throw new Error(`No concept “${number ?? ""}” in this probe set.`);

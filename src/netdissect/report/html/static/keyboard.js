@@ -1,5 +1,5 @@
 "use strict";
-// Keyboard shortcuts, and swiping between units. Shortcuts of single keys can be switched off (WCAG 2.1.4).
+// Keyboard shortcuts, and swiping between neighbors. Shortcuts of single keys can be switched off (WCAG 2.1.4).
 (() => {
   const nd = window.netdissect;
   const byId = (id) => document.getElementById(id);
@@ -27,16 +27,17 @@
 
   function stepLayer(step) {
     const layer = nd.state.layer + step;
-    if (nd.run.layers[layer]) nd.go({ view: "layer", layer }, true);
+    if (!nd.run.layers[layer]) return;
+    if (nd.state.view === "layer") nd.step({ layer }, true);
+    else nd.go({ view: "layer", layer });
   }
 
   function moveByArrow(key) {
     const { view } = nd.state;
     const across = { ArrowLeft: -1, ArrowRight: 1 }[key] || 0;
     const down = { ArrowUp: -1, ArrowDown: 1 }[key] || 0;
-    if (view === "unit" && across) nd.stepUnit(across);
-    else if (view === "layer") nd.grid.step(across, down);
-    else return false;
+    if (view !== "layer") return across ? nd.stepPage(across) : false;
+    nd.grid.step(across, down);
     return true;
   }
 
@@ -45,10 +46,10 @@
     if (document.activeElement === search) {
       if (nd.state.query) clearSearch({});
       else search.blur();
-    } else if (nd.state.view !== "layer") {
-      nd.goBack();
-    } else if (nd.state.query || nd.state.show !== "all") {
+    } else if (nd.state.view === "layer" && (nd.state.query || nd.state.show !== "all")) {
       clearSearch({ show: "all" });
+    } else {
+      nd.goBack();
     }
   }
 
@@ -103,10 +104,10 @@
       start = event.touches.length === 1 ? [touch.clientX, touch.clientY] : null;
     }, { passive: true });
     byId("page").addEventListener("touchend", (event) => {
-      if (!start || nd.state.view !== "unit") return;
+      if (!start) return;
       const touch = event.changedTouches[0];
       const [across, down] = [touch.clientX - start[0], touch.clientY - start[1]];
-      if (Math.abs(across) > 60 && Math.abs(across) > 2 * Math.abs(down)) nd.stepUnit(across < 0 ? 1 : -1);
+      if (Math.abs(across) > 60 && Math.abs(across) > 2 * Math.abs(down)) nd.stepPage(across < 0 ? 1 : -1);
     }, { passive: true });
   };
 })();

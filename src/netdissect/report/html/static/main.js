@@ -70,17 +70,6 @@
     byId("beyond").checked = nd.state.beyond;
   }
 
-  // Opens a link within the report as a step of the browser's history, without loading the page again.
-  function followLink(event) {
-    const link = event.target.closest && event.target.closest("a[href^='#/']");
-    if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    if (link.classList.contains("up") && history.state && history.state.inside) nd.goBack();
-    else {
-      nd.go(nd.parseAddress(link.getAttribute("href")), "keep" in link.dataset);
-    }
-  }
-
   function resize() {
     const width = document.documentElement.clientWidth;
     if (width === pageWidth) return scroll(); // a taller window shows more cards
@@ -125,11 +114,11 @@
     pageWidth = document.documentElement.clientWidth;
     draw(new Set(["start", "view", "layer", "cut"]));
     drawThresholdControl();
-    window.scrollTo(0, (history.state && history.state.scroll) || 0);
-    document.addEventListener("click", followLink);
+    if (history.state && history.state.scroll) nd.returnTo(history.state, "");
+    document.addEventListener("click", nd.followLink);
     window.addEventListener("scroll", scroll, { passive: true });
     window.addEventListener("resize", resize);
-    window.addEventListener("pagehide", nd.rememberScroll);
+    window.addEventListener("pagehide", () => nd.rememberPlace());
     window.addEventListener("beforeprint", () => print(true));
     window.addEventListener("afterprint", () => print(false));
     if (document.fonts) document.fonts.ready.then(() => draw(new Set(["size"])));

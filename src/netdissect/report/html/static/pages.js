@@ -13,10 +13,13 @@
   //   query    (state) => values of its own after the address's "?", e.g. "set=conv5:3,7"; none by default
   //   parse    (parts, words) => changes of the state by the decoded parts of an address and its URLSearchParams;
   //            throws an Error whose message says what is missing
+  //   up       (state) => changes that lead to the page that holds it, for Esc on a page opened by its address; null for none
+  //   focus    (left, elsewhere) => gives the focus to what leads to the page with the address `left`, without a query, where that may
+  //            not be a link in the page; returns whether it did. Scrolls only if one comes from `elsewhere` than the link that was followed
   //   draw     (changed, page) => draws into `page.element` what has changed; `changed` has "view" when the page is opened
   //   element  its element; a new one in <main> by default
   nd.addPage = (view, page) => {
-    pages.set(view, { view, path: () => "", parse: () => ({}), link: () => ({ view }), ...page });
+    pages.set(view, { view, path: () => "", parse: () => ({}), link: () => ({ view }), up: () => ({ view: "network" }), ...page });
   };
 
   nd.getPageElement = (view) => {
@@ -48,13 +51,14 @@
     }
   };
 
-  nd.addPage("network", { title: "Network" });
+  nd.addPage("network", { title: "Network", up: () => null });
   nd.addPage("layer", {
     title: "Layers",
     holds: ["unit"],
     link: () => ({ view: "layer", layer: nd.state.layer }),
     path: ({ layer }) => encodeURIComponent(nd.run.layers[layer].name),
     parse: ([name]) => ({ layer: nd.findLayer(name) }),
+    focus: (left, elsewhere) => nd.grid.focusAddress(left, elsewhere),
   });
 
   // Returns the index of the layer with a name; throws an Error if the run has none.

@@ -1,7 +1,7 @@
 "use strict";
 // The state of the page. The address contains it, so that every view can be bookmarked and sent:
 //   #/   #/layer/fire9%2Fconcat?cut=0.05&q=cow   #/unit/fire9%2Fconcat/433   #/concept/17/hair
-// Going to another page adds a step to the browser's history; changes of the slider, the search and so on replace the current step.
+// Changes of the slider, the search and so on replace the current step of the browser's history (`history.js` has the others).
 // `cut` is the detection threshold that the page shows: the score from which a unit counts as a detector.
 (() => {
   const nd = window.netdissect;
@@ -18,28 +18,12 @@
 
   // Changes the state and replaces the address.
   nd.change = (changes) => {
-    apply(changes);
-    if (written === null) written = setTimeout(write, 180);
+    nd.applyChanges(changes);
+    if (written === null) written = setTimeout(nd.writeAddress, 180);
   };
 
-  // Goes to another page. The scroll position of the current page is stored in its step of the history.
-  nd.go = (changes, keep = false) => {
-    write();
-    nd.rememberScroll();
-    apply(changes);
-    history.pushState({ inside: true }, "", nd.makeAddress(state));
-    flush();
-    if (!keep) window.scrollTo(0, 0);
-  };
-
-  nd.rememberScroll = () => history.replaceState({ ...history.state, scroll: window.scrollY }, "");
-
-  nd.goBack = () => {
-    if (history.state && history.state.inside) history.back();
-    else nd.go({ view: state.view === "unit" ? "layer" : "network" });
-  };
-
-  function apply(changes) {
+  // Sets values of the state; what has changed is drawn in the next frame or by `nd.flush`.
+  nd.applyChanges = (changes) => {
     for (const [name, value] of Object.entries(changes)) {
       if (state[name] === value) continue;
       state[name] = value;
@@ -49,7 +33,7 @@
       }
       pending.add(name);
     }
-  }
+  };
 
   function flush() {
     if (!pending) return;
@@ -59,12 +43,13 @@
   }
   nd.flush = flush;
 
-  function write() {
+  // Writes the state into the address.
+  nd.writeAddress = () => {
     clearTimeout(written);
     written = null;
     const address = nd.makeAddress(state);
     if (address !== location.hash) history.replaceState(history.state, "", address);
-  }
+  };
 
   nd.makeAddress = (changes) => {
     const full = { ...state, ...changes };
@@ -75,12 +60,11 @@
     return path + (query ? `?${query}` : "");
   };
 
-  // Returns the query with every value that is not the default. The last query is cached, because most links of a page share it.
+  // Returns the query with every value of all pages that is not the default. The last query is cached, because most links of a page share it.
   const cached = { key: "", query: "" };
   function makeQuery(full) {
     const { run } = nd;
-    const inside = full.view === "concept" && full.layer ? run.layers[full.layer].name : "";
-    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${full.beyond} ${inside} ${full.query}`;
+    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${full.beyond} ${full.query}`;
     if (cached.key === key) return cached.query;
     const words = new URLSearchParams();
     if (full.cut !== run.threshold) words.set("cut", String(Number(full.cut.toFixed(5))));
@@ -94,7 +78,6 @@
       words.set("pin", `${unit + 1}/${run.layers[at].name}`);
     }
     if (full.beyond) words.set("chance", "beyond");
-    if (inside) words.set("in", inside);
     return Object.assign(cached, { key, query: words.toString() }).query;
   }
 
@@ -133,16 +116,4 @@
   function decodePart(text) {
     try { return decodeURIComponent(text); } catch { return text; }
   }
-
-  // Back and forward keep threshold, mask style, pin and what counts; an address that was typed or pasted sets everything.
-  window.addEventListener("popstate", (event) => {
-    const { cut, mask, outlines, pin, beyond } = state;
-    const fromHistory = event.state !== null;
-    apply({ ...nd.parseAddress(location.hash), ...(fromHistory ? { cut, mask, outlines, pin, beyond } : {}) });
-    flush();
-    write();
-    window.scrollTo(0, (event.state && event.state.scroll) || 0);
-  });
-
-  history.scrollRestoration = "manual";
 })();

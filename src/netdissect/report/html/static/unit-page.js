@@ -16,6 +16,7 @@
       if (!(Number(number) >= 1 && Number(number) <= units)) throw new Error(`No unit “${number ?? ""}” in layer ${name}, which has units 1 to ${units}.`);
       return { layer, unit: Math.floor(Number(number)) - 1 };
     },
+    up: ({ layer }) => ({ view: "layer", layer }),
     draw: (changed) => drawUnit(changed),
   });
 
@@ -224,12 +225,4 @@
     nd.announce(copied ? "Link copied" : text);
     if (page) setText(page.copy, copied ? "Copied" : "Copy link");
   }
-
-  // Steps to the next or previous unit of the list.
-  nd.stepUnit = (step) => {
-    const list = nd.listShownUnits();
-    const at = list.indexOf(nd.state.unit);
-    const other = at < 0 ? undefined : list[at + step];
-    if (other !== undefined) nd.go({ view: "unit", unit: other });
-  };
 })();
