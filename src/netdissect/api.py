@@ -200,9 +200,10 @@ def dissect_checked(
         is_new = lock.finished is None or result.controls != found.controls
         if is_new:
             files.save_run(result, folder)
-        if settings.pictures and (is_new or not report.has_report(folder)):
+        is_drawn = report.has_report(folder, result if settings.classic else None)
+        if settings.pictures and (is_new or not is_drawn):
             assert result.presenter is not None
-            result.presenter.write_report(result, folder, shown, single_file=False)
+            result.presenter.write_report(result, folder, shown, classic=settings.classic or None)
     return result
 
 

@@ -133,6 +133,9 @@ class ExecutionSettings(CheckedSettings):
     device: str = declare_option("auto", "Device of the network: auto, cpu, cuda or cuda:N.")
     workers: int = declare_option(1, "Processes that scan shards in parallel.", bounds=(1, MAX_WORKERS))
     pictures: bool = declare_option(True, "Write exemplar images and the HTML report.")
+    classic: bool = declare_option(
+        False, "Also write the released code's pages into the report: a strip of images for every unit.", rare=True
+    )
     threads: int | None = declare_option(
         None, "Threads per worker.", none="CPU cores divided evenly among workers", bounds=(1, MAX_THREADS), rare=True
     )
@@ -259,6 +262,7 @@ class SettingsDict(TypedDict, total=False):
     device: str
     workers: int
     pictures: bool
+    classic: bool
     threads: int | None
     runtime: Runtime
     address: str | None

@@ -25,7 +25,7 @@ def drawn(tmp_path_factory):
     """A report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
     result, probe_set = made_up_runs.make_run((24, 90, 40), 40, pictures=50, grouped=True)
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True, classic=True)
     return result, folder
 
 
@@ -46,7 +46,7 @@ def trusted(tmp_path_factory):
         for seed in (1, 2)
     )  # fmt: skip
     result = replace(result, layers=layers, controls=controls)
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True, classic=True)
     return result, folder
 
 

@@ -45,7 +45,7 @@ class AskedRun:
         if self.folder is not None and self.is_saved:
             files.save_run(answer, self.folder)
             if report.has_report(self.folder) and answer.presenter is not None:
-                answer.presenter.write_report(answer, self.folder, progress, single_file=False)
+                answer.presenter.write_report(answer, self.folder, progress)
         return answer
 
 

@@ -9,17 +9,23 @@ from netdissect.cli.console import ProgressBars, print_line
 from netdissect.cli.option_groups import SWITCH
 
 
-def demo(*, out: Path = Path("dissection/demo"), quiet: Annotated[bool, SWITCH] = False) -> None:
+def demo(
+    *,
+    out: Path = Path("dissection/demo"),
+    classic: Annotated[bool, SWITCH] = False,
+    quiet: Annotated[bool, SWITCH] = False,
+) -> None:
     """Dissect the bundled network on the bundled probe set, and the same network with random weights as a control.
 
     Args:
         out: Run folder; the probe set, the control's run and their comparison are written there too.
+        classic: Also write the released code's pages into the report: a strip of images for every unit.
         quiet: Show no progress.
     """
     from netdissect.demo.demonstrate import run_demo
 
     with ProgressBars(quiet=quiet) as bars:
-        found = run_demo(out, progress=bars)
+        found = run_demo(out, classic=classic, progress=bars)
     for line in found.format_headlines():
         print_line(line)
     print_line(f"report: {found.report}")

@@ -100,13 +100,14 @@ class ReleasedOptions:
         return self.choose_run_folder(out, model) if out is not None or is_named else None
 
     def change_settings(self, settings: Settings) -> Settings:
-        """Return the settings with the device that --gpu names and what --endafter implies.
+        """Return the settings with the device that --gpu names and what --endafter implies; any option asks for the classic pages.
 
         Raises:
             SettingsError: if --gpu is not a number, --device is given too, or --endafter does not name a phase.
         """
         phase = self._find_last_phase()
         changes: dict[str, Any] = {"device": self._resolve_device(settings.device)}
+        changes["classic"] = settings.classic or self != ReleasedOptions()  # old scripts read the released code's files
         if phase in _COMPUTING_PHASES:
             changes |= {"pictures": False, "image_maxima": settings.image_maxima or phase == "imgmax"}
         return replace(settings, **changes)

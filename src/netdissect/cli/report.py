@@ -17,6 +17,8 @@ def report(
     threshold: Annotated[float | None, describe_default("the run's")] = None,
     reference: Annotated[list[str] | None, SEVERAL, describe_default("none")] = None,
     single_file: Annotated[bool, SWITCH] = False,
+    lite: Annotated[bool, SWITCH] = False,
+    classic: Annotated[bool, SWITCH] = False,
     card: Annotated[bool, SWITCH] = False,
     quiet: Annotated[bool, SWITCH] = False,
 ) -> None:
@@ -28,6 +30,9 @@ def report(
         reference: Runs of untrained networks over the same probe set, two or more, which the units are tested against:
             the folder of netdissect control, or run folders. The run records them.
         single_file: Also write the whole report as one file to share, RUN/report.html.
+        lite: Also write a smaller single file to send, RUN/report-lite.html: fewer exemplars and smaller images.
+        classic: Also write the released code's pages: a strip of images for every unit. Without it, those of an earlier
+            report are removed.
         card: Also write a section for a model card, RUN/model-card.md, with its figure.
         quiet: Show no progress.
     """
@@ -42,9 +47,9 @@ def report(
     if threshold is not None:
         result = replace(result, settings=replace(result.settings, threshold=threshold))
     with ProgressBars(quiet=quiet) as bars:
-        index = result.write_report(run, progress=bars, single_file=single_file)
+        result.write_report(run, progress=bars, single_file=single_file, lite=lite, classic=classic)
     print_run_result(result, run)
-    if single_file:
-        print_line(f"single file: {index} ({index.stat().st_size / 1e6:.1f} MB)")
+    for name in ("report.html",) * single_file + ("report-lite.html",) * lite:
+        print_line(f"single file: {run / name} ({(run / name).stat().st_size / 1e6:.1f} MB)")
     if card:
         print_line(f"model card: {result.write_model_card(run)}")

@@ -57,12 +57,13 @@ class DemoResult:
         return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"
 
 
-def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
+def run_demo(out: Path, *, classic: bool = False, progress: Progress | None = None) -> DemoResult:
     """Draw the probe set, dissect both networks, and write their reports and a comparison.
 
     Args:
         out: run folder of the trained network; the probe set, the control's run and the comparison are written to it too.
             The probe set of an earlier demo is reused.
+        classic: also write the released code's pages into the report.
         progress: receives the progress of every step.
 
     Raises:
@@ -85,7 +86,7 @@ def run_demo(out: Path, *, progress: Progress | None = None) -> DemoResult:
         found = record_control("random weights", UNTRAINED, control, run.layers, run.settings.threshold)
         return run if found in run.controls else replace(run, controls=(*run.controls, found))
 
-    concepts, settings, folder = api.check_inputs(data, Settings(), out)
+    concepts, settings, folder = api.check_inputs(data, Settings(classic=classic), out)
     trained = api.dissect_checked(
         network.load_trained_network(), network.LAYERS, concepts, settings, folder, finish=add_control, fresh=is_new,
         progress=progress,

@@ -93,9 +93,20 @@ class ReportPresenter:
             return None
         return strips.encode_strip(unit.layer, unit.channel, self.input_size, lambda row: files[row] or b"", most=most)
 
-    def write_report(self, run: Result, folder: Path, progress: Progress | None, *, single_file: bool) -> Path:
+    def write_report(
+        self,
+        run: Result,
+        folder: Path,
+        progress: Progress | None,
+        *,
+        single_file: bool = False,
+        lite: bool = False,
+        classic: bool | None = None,
+    ) -> Path:
         """Write the images and the HTML report into a run's folder."""
-        return write_report(run, folder, self.images, progress or NullProgress(), single_file=single_file)
+        return write_report(
+            run, folder, self.images, progress or NullProgress(), single_file=single_file, lite=lite, classic=classic
+        )
 
     def write_model_card(self, run: Result, folder: Path) -> Path:
         """Write ``model-card.md`` and its figure into a folder; return the path of ``model-card.md``."""

@@ -1,14 +1,13 @@
-"""Write the report of a run: cached images, strips, figures, pages."""
+"""Write the report of a run: cached images, figures, pages."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from netdissect.io import atomic
-from netdissect.report import figures, strips
+from netdissect.report import figures
 from netdissect.report.cache import ReportCache
-from netdissect.report.html import page
+from netdissect.report.html import classic_pages, lite_page, page
 from netdissect.report.html.page_data import PageData
 from netdissect.report.panels import write_panels
 from netdissect.stats.count_curves import count_units_per_concept
@@ -27,17 +26,27 @@ if TYPE_CHECKING:
 INDEX = "html/index.html"
 #: The report as one file, in the run's folder.
 SINGLE_FILE = "report.html"
+#: The smaller single file, in the run's folder.
+LITE_FILE = "report-lite.html"
 #: Resamples without which there is no standard deviation.
 _FEWEST_RESAMPLES = 2
 
 
-def has_report(folder: Path) -> bool:
-    """Return whether a run's folder has a report."""
-    return atomic.is_regular_below(folder, INDEX)
+def has_report(folder: Path, classic: Result | None = None) -> bool:
+    """Return whether a run's folder has a report; one with the released code's pages, if their run is given."""
+    drawn = atomic.is_regular_below(folder, INDEX)
+    return drawn and (classic is None or classic_pages.has_classic_pages(classic, folder / "html"))
 
 
 def write_report(
-    result: Result, folder: Path, source: ImageSource, progress: Progress, *, single_file: bool = False
+    result: Result,
+    folder: Path,
+    source: ImageSource,
+    progress: Progress,
+    *,
+    single_file: bool = False,
+    lite: bool = False,
+    classic: bool | None = None,
 ) -> Path:
     """Write the report of a run into ``folder/html``.
 
@@ -48,9 +57,12 @@ def write_report(
             so that a report can be redrawn without the probe set.
         progress: shows how far the report is.
         single_file: also write ``folder/report.html``, the whole report as one file.
+        lite: also write ``folder/report-lite.html``, a smaller single file to send.
+        classic: also write the released code's pages, a strip for every unit; False removes those of an earlier report, and None
+            writes them if the run's settings ask for them or an earlier report has them.
 
     Returns:
-        the first page, or the single file if requested.
+        the first page; or the single file, the smaller one, if requested.
 
     Raises:
         DataNotFoundError: if an image is neither cached nor in the source.
@@ -58,16 +70,19 @@ def write_report(
     html = folder / "html"
     cache = ReportCache(result, folder)
     images = cache.cache_images(source)
-    data = PageData(result, images, cache.cache_labels(source), write_panels(result.layers.values(), html))
-    progress.start("strips", sum(layer.layer.units for layer in result.layers.values()))
-    with ThreadPoolExecutor(1, thread_name_prefix="figures") as thread:  # strips are drawn without the GIL
-        drawn = thread.submit(_draw_figures, result, html / "image")
-        for layer in result.layers.values():
-            strips.write_strips(layer, result.network.input_size, images, html / "image", progress)
-        drawn.result()
+    if classic is None:
+        classic = result.settings.classic or classic_pages.has_classic_pages(result, html)
+    data = PageData(result, images, cache.cache_labels(source), write_panels(result.layers.values(), html), classic)
+    _draw_figures(result, html / "image")
+    if classic:
+        classic_pages.write_classic_pages(result, images, html, progress)
+    else:
+        classic_pages.remove_classic_pages(result, html)
     index = page.write_pages(data, html)
     if single_file:
-        return page.write_single_file(data, html, folder / SINGLE_FILE)
+        index = page.write_single_file(data, html, folder / SINGLE_FILE)
+    if lite:
+        index = lite_page.write_lite_file(data, html, folder / LITE_FILE)
     return index
 
 

@@ -32,7 +32,16 @@ class Presenter(Protocol):
         """Return a unit's first `most` exemplars as a JPEG file; None if their images are not available."""
         ...
 
-    def write_report(self, run: Result, folder: Path, progress: Progress | None, *, single_file: bool) -> Path:
+    def write_report(
+        self,
+        run: Result,
+        folder: Path,
+        progress: Progress | None,
+        *,
+        single_file: bool = False,
+        lite: bool = False,
+        classic: bool | None = None,
+    ) -> Path:
         """Write the images and the HTML report into a run's folder, which the caller has locked."""
         ...
 

@@ -192,6 +192,8 @@ class Result(RunQuestions):
         *,
         threshold: float | None = None,
         single_file: bool = False,
+        lite: bool = False,
+        classic: bool | None = None,
         progress: Progress | None = None,
     ) -> Path:
         """Write the images and the HTML report into a run's folder.
@@ -200,17 +202,21 @@ class Result(RunQuestions):
             folder: the run's folder; the report is written into its ``html/``.
             threshold: score from which a unit counts as a detector; None takes the run's.
             single_file: also write the whole report as one file, ``report.html``.
+            lite: also write a smaller single file to send, ``report-lite.html``.
+            classic: also write the released code's pages, a strip for every unit; None keeps those that the report has.
             progress: shows how far the work is.
 
         Returns:
-            the report's first page; the single file if one was requested.
+            the report's first page; the single file, the smaller one, if one was requested.
 
         Raises:
             DataNotFoundError: if neither the probe set nor an earlier report has the images.
         """
         run = self if threshold is None else replace(self, settings=replace(self.settings, threshold=threshold))
         with lock_run_folder(Path(folder)):
-            return self._require_presenter().write_report(run, Path(folder), progress, single_file=single_file)
+            return self._require_presenter().write_report(
+                run, Path(folder), progress, single_file=single_file, lite=lite, classic=classic
+            )
 
     def write_model_card(self, folder: str | Path) -> Path:
         """Write ``model-card.md``, a section for a model card, and its figure into a folder.

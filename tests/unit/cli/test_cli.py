@@ -74,7 +74,7 @@ def test_version_prints_the_package_version(capsys):
 def test_run_writes_every_documented_file(capsys, caffe, data, tmp_path):
     code, out, _ = run(
         capsys, "run", caffe, "--layers", "conv1", "part/two", "--data", data, "--out", tmp_path / "r", "--quantile",
-        "0.05", "--images-per-unit", "3",
+        "0.05", "--images-per-unit", "3", "--classic",
     )  # fmt: skip
     assert code == 0
     assert "conv1: " in out and "of 5 units detect" in out

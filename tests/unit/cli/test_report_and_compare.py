@@ -27,12 +27,14 @@ def call(*words):
 def test_report_takes_a_threshold_and_writes_a_single_file_and_a_card(run, capsys):
     index = run / "html" / "index.html"
     index.unlink()
-    assert call("report", run, "--threshold", "0.1", "--single-file", "--card") == 0
+    assert call("report", run, "--threshold", "0.1", "--single-file", "--lite", "--classic", "--card") == 0
     out = capsys.readouterr().out
     assert "IoU ≥ 0.1" in out
     assert index.exists()
     assert "with IoU ≥ 0.1" in (run / "html" / "block1-conv.html").read_text()
     assert (run / "report.html").stat().st_size > 100_000
+    for name in ("report.html", "report-lite.html"):
+        assert f"single file: {run / name} ({(run / name).stat().st_size / 1e6:.1f} MB)" in out
     assert "at least 0.1" in (run / "model-card.md").read_text()
     assert json.loads((run / "run.json").read_text())["settings"]["threshold"] == 0.04  # the run is as it was
 

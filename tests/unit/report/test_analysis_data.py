@@ -29,7 +29,7 @@ def run():
 def drawn(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     result, probe_set = run
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True, classic=True)
     return result, folder / "html"
 
 

@@ -19,7 +19,7 @@ from netdissect.report.html import script_data
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     result, probe_set = made_up_runs.make_run((24, 40))
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
+    report.write_report(result, folder, probe_set, NullProgress(), single_file=True, classic=True)
     return result, folder
 
 
@@ -169,7 +169,7 @@ def test_a_report_of_one_unit_without_exemplars_is_written(tmp_path):
     result, probe_set = made_up_runs.make_run((1,), 1, words=words, exemplars=0, pictures=4)
     layer = next(iter(result.layers.values()))
     layer.counts.I[:] = 0
-    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
+    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True, classic=True)
     assert json.loads((tmp_path / "html/image/probe/probe-set.json").read_text())["name"] == "made-up"
     assert "<figure" in (tmp_path / "html/block1-conv.html").read_text()
     assert "-0000.jpg" not in (tmp_path / "html/block1-conv.html").read_text()
@@ -200,7 +200,7 @@ def test_images_that_were_left_out_are_listed_with_their_reasons(tmp_path):
     assert "left out" not in (tmp_path / "html" / "index.html").read_text()
     skipped = {f"dir/<{n}>.jpg": f"image {n} does not decode" for n in range(3)}
     result = dataclasses.replace(result, journal={**result.journal, "skipped_images": skipped})
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    report.write_report(result, tmp_path, probe_set, NullProgress(), classic=True)
     page = (tmp_path / "html" / "index.html").read_text()
     assert "3 images could not be read and were left out" in page
     for name, why in skipped.items():
@@ -244,7 +244,50 @@ def test_notes_are_on_the_page(tmp_path):
     (name, entry), *_ = result.layers.items()
     layers = {name: dataclasses.replace(entry, layer=dataclasses.replace(entry.layer, note="class token <left> out"))}
     result = dataclasses.replace(result, layers=layers, journal={**result.journal, "notes": [note]})
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    report.write_report(result, tmp_path, probe_set, NullProgress(), classic=True)
     assert f"<dt>Note</dt><dd>{note}</dd>" in (tmp_path / "html/index.html").read_text()
     page = (tmp_path / f"html/{entry.layer.file_stem}.html").read_text()
     assert "Note: class token &lt;left&gt; out." in page
+
+
+def list_classic_files(result):
+    stems = [layer.layer.file_stem for layer in result.layers.values()]
+    strips = [
+        f"html/image/{stem}-{channel:04d}.jpg"
+        for stem, layer in zip(stems, result.layers.values(), strict=True)
+        for channel in range(layer.layer.units)
+    ]
+    return {*strips, *(f"html/{stem}.html" for stem in stems), "html/app/layer.css"}
+
+
+def list_files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_released_codes_pages_are_written_only_if_they_are_asked_for(tmp_path):
+    result, probe_set = made_up_runs.make_run((4, 6), 9, pictures=12)
+    report.write_report(result, tmp_path, probe_set, NullProgress())
+    plain = list_files(tmp_path)
+    assert not plain & list_classic_files(result)
+    index = (tmp_path / "html/index.html").read_text()
+    assert "a strip per unit" not in index
+    assert '<a href="../block1-conv-result.csv">block1/conv</a>' in index  # without scripts
+    assert not report.has_report(tmp_path, result)
+    report.write_report(result, tmp_path, probe_set, NullProgress(), classic=True)
+    assert list_files(tmp_path) == plain | list_classic_files(result)
+    assert report.has_report(tmp_path, result)
+    assert '<a href="block1-conv.html">a strip per unit</a>' in (tmp_path / "html/index.html").read_text()
+
+
+def test_a_redrawn_report_keeps_the_released_codes_pages_or_removes_them_and_nothing_else(tmp_path):
+    result, probe_set = made_up_runs.make_run((4,), 9, pictures=12)
+    asked = dataclasses.replace(result, settings=dataclasses.replace(result.settings, classic=True))
+    report.write_report(asked, tmp_path, probe_set, NullProgress())
+    (tmp_path / "html/image/block1-conv-0004.jpg").write_bytes(b"of somebody else: the layer has 4 units")
+    (tmp_path / "html/block1-conv.html").write_text("old")
+    report.write_report(result, tmp_path, probe_set, NullProgress())
+    assert "units covering" in (tmp_path / "html/block1-conv.html").read_text()
+    assert list_classic_files(result) <= list_files(tmp_path)
+    report.write_report(result, tmp_path, probe_set, NullProgress(), classic=False)
+    assert not list_classic_files(result) & list_files(tmp_path)
+    assert (tmp_path / "html/image/block1-conv-0004.jpg").is_file()

@@ -27,7 +27,9 @@ def run():
 def drawn(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     result, probe_set = run
-    report.write_report(replace(result, controls=(CONTROL,)), folder, probe_set, NullProgress(), single_file=True)
+    report.write_report(
+        replace(result, controls=(CONTROL,)), folder, probe_set, NullProgress(), single_file=True, classic=True
+    )
     return result, folder / "html"
 
 

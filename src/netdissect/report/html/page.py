@@ -15,17 +15,12 @@ from netdissect.io import atomic
 from netdissect.io.text import ESCAPE_UNENCODABLE
 from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
-from netdissect.results import findings
-from netdissect.results.ablation_findings import describe_ablation
-from netdissect.results.formula_findings import describe_formulas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from netdissect.report.html.page_data import PageData
-    from netdissect.results.layer_result import LayerResult
-    from netdissect.results.run_result import Result
 
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
@@ -73,14 +68,15 @@ _STYLES = (
 )
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
-#: Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.
-_FOLDER_POLICY = (
+#: Content-Security-Policy of pages in a folder. Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.
+FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
 #: Names of data files that a report writes.
 _DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
+#: The last sentence of every page.
+METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
     (("/",), "search by concept, unit number or formula"),
     (("←", "→", "↑", "↓"), "move between units; on a unit’s page, previous and next"),
@@ -98,7 +94,7 @@ _KEYBOARD = (
 
 
 def write_pages(data: PageData, folder: Path) -> Path:
-    """Write ``index.html``, a classic page for each layer, and the files they load.
+    """Write ``index.html`` and the files that it loads.
 
     Args:
         data: what the pages show.
@@ -107,52 +103,28 @@ def write_pages(data: PageData, folder: Path) -> Path:
     Returns:
         ``index.html``.
     """
-    environment = _make_environment()
+    environment = make_environment()
     with atomic.write_together() as write:
-        written = _write_page_files(data, folder, write, environment)
+        written = _write_page_files(data, folder, write)
     names = [path.name for path in (folder / "data").iterdir()]
     old = [f"data/{name}" for name in names if _DATA_FILE.fullmatch(name) and name not in written]
     atomic.remove_files_below(folder, old)
     index = folder / "index.html"
-    html = environment.get_template("index.html").render(_describe_index(data.result), policy=_FOLDER_POLICY)
+    html = environment.get_template("index.html").render(_describe_index(data), policy=FOLDER_POLICY)
     atomic.write_text(index, html)
     return index
 
 
-def _write_page_files(
-    data: PageData, folder: Path, write: Callable[[Path, bytes], None], environment: jinja2.Environment
-) -> set[str]:
-    """Write the files that ``index.html`` loads, and the page of each layer; return the names of the data files."""
+def _write_page_files(data: PageData, folder: Path, write: Callable[[Path, bytes], None]) -> set[str]:
+    """Write the files that ``index.html`` loads; return the names of the data files."""
     fonts = (f"fonts/{font}.woff2" for font in _FONTS)
-    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, "layer.css", *fonts, "fonts/OFL.txt"):
-        write(folder / "app" / name, _read_static_file(name))
+    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, *fonts, "fonts/OFL.txt"):
+        write(folder / "app" / name, read_static_file(name))
     written = set()
     for key, text in page_data.pack_page_data(data):
         write(folder / "data" / f"{key}.js", script_data.format_script(text).encode(errors=ESCAPE_UNENCODABLE))
         written.add(f"{key}.js")
-    result, threshold = data.result, data.result.settings.threshold
-    for layer in result.layers.values():
-        html = environment.get_template("layer.html").render(
-            run=result, layer=layer, threshold=threshold, method=_METHOD, policy=_FOLDER_POLICY,
-            skipped=masthead.list_skipped_images(result), found=layer.detectors(threshold), by_category=layer.detectors(threshold, "category"),
-            findings=_list_findings(layer, result),
-        )  # fmt: skip
-        write(folder / f"{layer.layer.file_stem}.html", html.encode(errors=ESCAPE_UNENCODABLE))
     return written
-
-
-def _list_findings(layer: LayerResult, result: Result) -> list[str]:
-    """Return what was found of a layer besides its counts, as sentences without their full stops; none for a plain run."""
-    threshold, said = result.settings.threshold, []
-    if layer.trust is not None:
-        warning = findings.warn_of_small_set(layer, result.probe_set.images, threshold)
-        said += [
-            findings.describe_findings(layer, threshold),
-            findings.describe_unconvincing(layer, threshold),
-            warning,
-        ]
-    said += [*describe_formulas(layer), *describe_ablation(layer)]
-    return [sentence for sentence in said if sentence]
 
 
 def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
@@ -169,19 +141,27 @@ def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
     Returns:
         the file.
     """
-    html = (
-        _make_environment()
-        .get_template("single.html")
-        .stream(
-            _describe_index(data.result),
-            **_embed_assets(_STYLES, _LATE_SCRIPTS),
-            blocks=_embed_data(data, folder),
-        )
-    )
-    with atomic.open_replacement(path) as file:
-        for part in html:
-            file.write(part.encode())
+    write_parts(render_single_page(data, _embed_data(data, folder)), path)
     return path
+
+
+def render_single_page(data: PageData, blocks: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield the parts of a page that loads nothing.
+
+    Args:
+        data: what the page shows.
+        blocks: id, type and text of every block of data; the text needs no escaping.
+    """
+    template = make_environment().get_template("single.html")
+    assets = _embed_assets(_STYLES, _LATE_SCRIPTS)
+    yield from template.stream(_describe_index(data), **assets, blocks=blocks)
+
+
+def write_parts(parts: Iterable[str], path: Path) -> None:
+    """Write the parts of a page into one file."""
+    with atomic.open_replacement(path) as file:
+        for part in parts:
+            file.write(part.encode())
 
 
 def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> str:
@@ -195,15 +175,15 @@ def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequen
     """
     assets = _embed_assets((_STYLES[0], *styles), scripts)
     assets["policy"] = assets["policy"].replace("img-src blob:", "img-src data:")
-    return _make_environment().get_template(template).render(**assets, method=_METHOD, **values)
+    return make_environment().get_template(template).render(**assets, method=METHOD, **values)
 
 
 def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
     """Return the styles and scripts, and a Content-Security-Policy that allows only these, by their hashes."""
-    early, late = ("".join(_read_static_file(name).decode() for name in names) for names in (_EARLY_SCRIPTS, scripts))
-    style = "".join(_read_static_file(name).decode() for name in styles)
+    early, late = ("".join(read_static_file(name).decode() for name in names) for names in (_EARLY_SCRIPTS, scripts))
+    style = "".join(read_static_file(name).decode() for name in styles)
     for font in _FONTS:
-        coded = base64.b64encode(_read_static_file(f"fonts/{font}.woff2")).decode()
+        coded = base64.b64encode(read_static_file(f"fonts/{font}.woff2")).decode()
         style = style.replace(f"fonts/{font}.woff2", f"data:font/woff2;base64,{coded}")
     policy = (
         f"{_CLOSED}; script-src {_hash_source(early)} {_hash_source(late)}; style-src {_hash_source(style)}; img-src blob:; "
@@ -224,6 +204,11 @@ def _embed_data(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
         yield f"data/labels/{row:06d}", "application/json", script_data.read_script_arguments(text)
     for path in data.images.values():
         yield f"image/probe/{path.name}", "text/plain", base64.b64encode(read_cached_file(path)).decode()
+    yield from embed_figures(data, folder)
+
+
+def embed_figures(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
+    """Yield the id, type and text of the figures of the panels, which are in the report's folder."""
     for figure in (figure for panels in data.panels for figure in panels.figures):
         yield figure, "text/plain", base64.b64encode((folder / figure).read_bytes()).decode()
 
@@ -232,11 +217,13 @@ def _hash_source(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _read_static_file(name: str) -> bytes:
+def read_static_file(name: str) -> bytes:
+    """Return a file of the page."""
     return resources.files("netdissect.report.html").joinpath("static", name).read_bytes()
 
 
-def _make_environment() -> jinja2.Environment:
+def make_environment() -> jinja2.Environment:
+    """Return what fills the templates of the pages."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("netdissect.report.html", "templates"),
         autoescape=True,
@@ -250,11 +237,13 @@ def _make_environment() -> jinja2.Environment:
     return environment
 
 
-def _describe_index(result: Result) -> dict[str, Any]:
+def _describe_index(data: PageData) -> dict[str, Any]:
     """Return the values of the index template."""
     return {
-        **masthead.describe_page(result),
-        "method": _METHOD,
+        **masthead.describe_page(data.result),
+        "classic": data.classic,
+        "left_out": data.left_out,
+        "method": METHOD,
         "keyboard": _KEYBOARD,
         "early": _EARLY_SCRIPTS,
         "late": _LATE_SCRIPTS,

@@ -48,12 +48,16 @@ class PageData:
         images: the cached image files by row in ``index.csv``.
         labels: the cached label maps.
         panels: the panels of each layer, in the order of the result's layers; empty if there are none.
+        classic: whether the report's folder has the released code's pages too.
+        left_out: what a smaller edition leaves out, as a sentence.
     """
 
     result: Result
     images: Mapping[int, Path]
     labels: LabelCache
     panels: Sequence[LayerPanels] = ()
+    classic: bool = False
+    left_out: str = ""
 
     def has_panels(self, number: int) -> bool:
         """Return whether the layer at a position, or one of its units, has panels."""
