@@ -6,7 +6,7 @@ import base64
 import io
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, features
@@ -86,7 +86,7 @@ def _reduce_layer(layer: LayerResult) -> LayerResult:
         strongest, images=strongest.images[:, :most], maxima=strongest.maxima[:, :most], grids=strongest.grids[:, :most]
     )
     if groups is not None:
-        kept = {name: _cut_group(getattr(groups, name), _COUNTS.get(name, 0)) for name in GROUP_SIZES}
+        kept: dict[str, Any] = {name: _cut_group(getattr(groups, name), _COUNTS.get(name, 0)) for name in GROUP_SIZES}
         groups = replace(groups, pixels=groups.pixels[:, :most], labeled=groups.labeled[:, :most], **kept)
     return replace(layer, exemplars=first, groups=groups)
 
