@@ -108,38 +108,43 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     layer = result.layers[LAYER]
     row = layer.units[0]
     code = layer.vocabulary.names.index(row.label) + 1
-    axes = make_label_axes(layer.layer.field, layer.layer.grid, result.network.input_size, (56, 56))
     visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
     visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
-    shown = visit.page.locator(".share-on").all_inner_texts()
+    shown = visit.page.locator(".images .share-on").all_inner_texts()
     said = 0
     for place, text in enumerate(shown):
         labels = probe_set.read_labels(int(layer.exemplars.images[row.channel, place]))
-        here = (labels.planes == code).any(axis=0) | (code in labels.whole)
-        if not here.any():
+        if not ((labels.planes == code).any() or code in labels.whole):
             assert text == "unlabeled" or text.startswith("no ")
             continue
-        mask = upsample(layer.exemplars.grids[row.channel, place].astype(np.float32), *axes) > 0
-        share = (mask & here).sum() / mask.sum()
-        assert abs(float(text.split(" %")[0]) - 100 * share) < 3
+        pixels, labeled = (getattr(layer.groups, name)[row.channel, place] for name in ("pixels", "labeled"))
+        assert text == (
+            "unlabeled" if labeled < 0 else f"{round(100 * labeled / pixels)} % on {display_name(row.label)}"
+        )
         said += 1
     assert shown
-    assert said < len(shown)
+    assert 0 < said < len(shown)
 
 
-def test_pointing_at_an_image_shows_the_labels_there(visit, drawn):
-    _result, folder = drawn
-    visit.open(folder / "html/index.html", unit_address(LAYER, 5))
+def test_the_share_of_a_run_without_groups_is_measured_in_the_page(visiting, tmp_path):
+    result, probe_set = made_up_runs.make_run((12,), 40, pictures=30)
+    report.write_report(result, tmp_path, probe_set, NullProgress())
+    layer = next(iter(result.layers.values()))
+    row = layer.units[0]
+    code = layer.vocabulary.names.index(row.label) + 1
+    axes = make_label_axes(layer.layer.field, layer.layer.grid, result.network.input_size, probe_set.label_size)
+    visit = visiting()
+    visit.open(tmp_path / "html/index.html", unit_address(layer.name, row.unit))
     visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
-    box = visit.page.locator(".frame").first.bounding_box()
-    said = set()
-    for x in range(1, 10):
-        for y in range(1, 10):
-            visit.page.mouse.move(box["x"] + box["width"] * x / 10, box["y"] + box["height"] * y / 10)
-            said.add(visit.text(".pointed"))
-    assert any(text.startswith(("Labeled here: ", "Nothing is labeled")) for text in said)
-    visit.page.mouse.move(2, 2)
-    assert visit.text(".pointed").startswith("Point at an image")
+    said = 0
+    for place, text in enumerate(visit.page.locator(".images .share-on").all_inner_texts()):
+        labels = probe_set.read_labels(int(layer.exemplars.images[row.channel, place]))
+        here = (labels.planes == code).any(axis=0) | (code in labels.whole)
+        if here.any():
+            mask = upsample(layer.exemplars.grids[row.channel, place].astype(np.float32), *axes) > 0
+            assert abs(float(text.split(" %")[0]) - 100 * (mask & here).sum() / mask.sum()) < 3
+            said += 1
+    assert said
 
 
 def test_a_concept_leads_to_its_units_in_every_layer(visit, drawn):

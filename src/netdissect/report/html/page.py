@@ -37,6 +37,7 @@ _LATE_SCRIPTS = (
     "state.js",
     "history.js",
     "filter.js",
+    "exemplars.js",
     "layers.js",
     "threshold.js",
     "concept-graph.js",
@@ -44,6 +45,7 @@ _LATE_SCRIPTS = (
     "card.js",
     "card-grid.js",
     "similar-units.js",
+    "pointer-answer.js",
     "image-tile.js",
     "concept-profile.js",
     "activations.js",
@@ -65,6 +67,7 @@ _STYLES = (
     "style.css",
     "terms.css",
     "units.css",
+    "unit.css",
 )
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"

@@ -164,7 +164,7 @@ def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Ite
         "rank": ranked,
         "images": _find_positions(exemplars["images"], rows),
         **{name: exemplars[name] for name in ("maxima", "pixels", "labeled") if name in exemplars},
-        "scale": scale,
+        "scale": scale * np.where(layer.exemplars.scale > 0, layer.exemplars.scale, 1)[:, None],  # of activations
         "threshold": layer.thresholds,
     }
     yield f"layer-{number}", pack_arrays(f"layer-{number}", None, arrays)

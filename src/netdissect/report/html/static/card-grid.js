@@ -21,8 +21,8 @@
       const room = Math.max(MIN_WIDTH / 2, home.clientWidth); // the width is 0 before the page is laid out
       const columns = printing ? 2 : Math.max(1, Math.min(6, Math.floor((room + GAP[0]) / (MIN_WIDTH + GAP[0]))));
       const width = Math.floor((room - (columns - 1) * GAP[0]) / columns);
-      const { exemplars } = nd.run.layers[nd.state.layer];
-      const image = exemplars ? Math.round((Math.floor((width - 8) / 5) * nd.run.input[0]) / nd.run.input[1]) : -10;
+      const { exemplars, group } = nd.run.layers[nd.state.layer];
+      const image = exemplars ? Math.round((nd.measureStrip(width, group.typical ? 2 : 0).tile * nd.run.input[0]) / nd.run.input[1]) : -10;
       place = { columns, width, row: HEAD + image + GAP[1], card: HEAD + image };
     }
 
@@ -41,6 +41,7 @@
         cards.clear();
         home.replaceChildren();
         nd.loadLayer(layer).then(draw);
+        nd.setText(document.querySelector(".found .hint"), layer.group.typical ? "Three strongest and two typical images of each unit, with its mask" : "Each unit’s strongest images, with its mask");
       }
       const list = units();
       const rows = Math.ceil(list.length / place.columns);

@@ -1,11 +1,13 @@
 "use strict";
 // The card of a unit: number, category, label, formula or second best concept if it reaches the threshold, a bar per category,
-// score and five images. The browser draws the images; the masks are one canvas over all five, painted when there is time.
+// score and five images: three of the strongest and two typical ones, and a badge where they do not show the label. The browser
+// draws the images; the masks are one canvas over all five, painted when there is time.
 (() => {
   const nd = window.netdissect;
   const { make, setText } = nd;
   const IMAGES = 5;
   const GAP = 2;
+  const APART = 6; // between the strongest and the typical images
   const BARS = [66, 28];
   const waiting = new Set();
 
@@ -22,7 +24,7 @@
     meta.firstChild.textContent = `Unit ${unit + 1}, `;
     const card = {
       layer, unit, element, link, strip, bars, score, kind: meta.children[1], chance: meta.lastChild, name: names.firstChild, also: names.lastChild,
-      masks: make("canvas.masks", { "aria-hidden": "true" }), painted: "",
+      masks: make("canvas.masks", { "aria-hidden": "true" }), painted: "", seen: make("span.seen", { hidden: true }),
     };
     fillChip(card);
     return card;
@@ -63,7 +65,27 @@
     setText(card.also, formula ? nd.formatAddition(layer, unit, formula) : also);
     card.also.title = formula ? nd.formatFormula(formula) : "";
     setText(card.score, nd.formatScore(layer.labelScore[unit], cut));
+    showDisagreement(card, passes);
     drawBars(card, cut);
+  };
+
+  // Shows the badge of a card whose images and label disagree, once the layer's exemplars are loaded.
+  function showDisagreement(card, passes) {
+    const { layer, unit } = card;
+    card.passes = passes;
+    if (layer.images && card.words === undefined) {
+      card.words = nd.describeDisagreement(layer, unit);
+      setText(card.seen, card.words);
+      card.seen.title = card.words ? `At most one of the images below has more than ${nd.SHOWN_SHARE * 100} % of the mask on its label; those without a label of its category are not counted` : "";
+    }
+    card.seen.hidden = !card.words || !passes;
+  }
+
+  // Returns width and positions of a card's images, the typical ones apart from the strongest.
+  nd.measureStrip = (width, typical) => {
+    const tile = Math.floor((width - (IMAGES - 1) * GAP - (typical ? APART - GAP : 0)) / IMAGES);
+    const lefts = Array.from({ length: IMAGES }, (_, i) => (typical ? (i < IMAGES - typical ? i * (tile + GAP) : width - (IMAGES - i) * (tile + GAP) + GAP) : Math.round((i * (width - tile)) / (IMAGES - 1))));
+    return { tile, lefts };
   };
 
   function drawBars(card, cut) {
@@ -101,14 +123,16 @@
     if (!layer.images) return;
     if (card.width === width) return nd.schedulePaint(card);
     card.width = width;
-    const tile = Math.floor((width - (IMAGES - 1) * GAP) / IMAGES);
-    card.lefts = Array.from({ length: IMAGES }, (_, i) => Math.round((i * (width - tile)) / (IMAGES - 1)));
+    const { slots, typical } = nd.listCardSlots(layer, unit);
+    const { tile, lefts } = nd.measureStrip(width, slots.length === IMAGES ? typical : 0);
+    card.lefts = lefts;
+    showDisagreement(card, card.passes);
     const tall = Math.round((tile * nd.run.input[0]) / nd.run.input[1]);
     card.size = [tile, tall];
     if (!card.count) {
-      const places = [...nd.getImages(layer, unit)].filter((place) => place >= 0).slice(0, IMAGES);
-      card.count = places.length;
-      card.strip.append(...places.map((place) => make("img", { src: nd.run.getImageURL(place), alt: "", decoding: "async", draggable: false })), card.masks);
+      card.slots = slots;
+      card.count = slots.length;
+      card.strip.append(...slots.map((slot) => make("img", { src: nd.run.getImageURL(nd.getPlace(layer, unit, slot)), alt: "", decoding: "async", draggable: false })), card.masks, card.seen);
     }
     card.strip.style.height = `${tall}px`;
     card.strip.querySelectorAll("img").forEach((image, i) => {
@@ -160,9 +184,9 @@
     if (style === "image") return;
     const values = nd.decodeValues(layer, unit);
     const images = card.strip.getElementsByTagName("img");
-    for (let exemplar = 0; exemplar < count; exemplar++) {
-      const ready = nd.paintMask(context, layer, card.grids, values, exemplar, Math.round(card.lefts[exemplar] * ratio), tile, tall, style, images[exemplar]);
-      if (!ready) nd.paintAfterLoad(images[exemplar], () => { card.painted = ""; nd.schedulePaint(card); });
-    }
+    card.slots.forEach((slot, i) => {
+      const ready = nd.paintMask(context, layer, card.grids, values, slot, Math.round(card.lefts[i] * ratio), tile, tall, style, images[i]);
+      if (!ready) nd.paintAfterLoad(images[i], () => { card.painted = ""; nd.schedulePaint(card); });
+    });
   }
 })();

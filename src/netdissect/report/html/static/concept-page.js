@@ -2,7 +2,7 @@
 // The page of a concept: labeled examples, every unit's score on one axis per layer, and the units that reach the threshold.
 (() => {
   const nd = window.netdissect;
-  const { make, setText } = nd;
+  const { make } = nd;
   const EXAMPLES = 6;
   const CARDS = 9; // of a layer before "more"
   let page = null;
@@ -35,14 +35,10 @@
     page = { concept, tiles: [], layers: [] };
     const name = run.concepts[concept];
     const pixels = run.images * run.labelSize[0] * run.labelSize[1];
-    const pointed = make("p.pointed");
     page.named = make("span");
     page.heading = make("h1.title", { tabIndex: -1 }, name);
     const places = [...run.examples.subarray(concept * run.examplesEach, (concept + 1) * run.examplesEach)].filter((place) => place >= 0).slice(0, EXAMPLES);
-    page.tiles = places.map((place) => nd.makeTile(place, {
-      name: `Example of ${name}`,
-      pointed: (names) => setText(pointed, names && names.length ? `Labeled here: ${names.join(", ")}.` : names ? "Nothing is labeled here." : ""),
-    }));
+    page.tiles = places.map((place) => nd.makeTile(place, { name: `Example of ${name}` }));
     page.tiles.forEach((tile) => tile.ready.then(() => nd.paintLabeled(tile, concept)));
     page.plotHome = make("div.plot-home");
     page.layerHome = make("div");
@@ -53,7 +49,7 @@
         make("p.lead", {}, make(`span.swatch.k-${run.slots[kind]}`), make(`span.t-${run.slots[kind]}`, {}, run.categories[kind]),
           `, ${nd.formatPercent(pixels ? run.G[concept] / pixels : 0)} of all pixels`,
           run.anyLabels ? `, labeled in ${nd.formatCount(run.labeled[concept])} of the ${nd.formatCount(run.row.length)} images of this report. ` : ". ", page.named)),
-      page.tiles.length ? make("section", { "aria-label": "Examples" }, make("div.examples", {}, page.tiles.map((tile) => tile.element)), pointed) : "",
+      page.tiles.length ? make("section", { "aria-label": "Examples" }, make("div.examples", {}, page.tiles.map((tile) => tile.element))) : "",
       make("section", {}, make("h2", {}, `Every unit’s ${run.scoreTitle} with ${name}`),
         make("p.note", {}, `Filled: named ${name}. Ring: reaches the threshold, but another concept fits better. Gray: below the threshold.`), page.plotHome),
       page.layerHome,

@@ -1,13 +1,11 @@
 "use strict";
-// An image on the page of a unit or a concept, with a mask, the outline of a labeled concept, and the names of the labels
-// under the pointer.
+// An image on the page of a unit or a concept, with a mask, the outline of a labeled concept, and an answer beside the pointer.
 (() => {
   const nd = window.netdissect;
   const { make, setText } = nd;
 
-  // Makes a figure of the image at `place` with `caption` below it. `pointed` is called with the names of the labels under the
-  // pointer, or null when the pointer leaves.
-  nd.makeTile = (place, { name, caption = [], pointed }) => {
+  // Makes a figure of the image at `place` with `caption` below it.
+  nd.makeTile = (place, { name, caption = [] }) => {
     const image = make("img", { src: nd.run.getImageURL(place), alt: name || "", decoding: "async", draggable: false });
     const mask = make("canvas", { "aria-hidden": "true" });
     const lines = make("canvas", { "aria-hidden": "true" });
@@ -15,21 +13,14 @@
     const tile = { place, frame, mask, lines, labels: null, element: make("figure.tile", {}, frame, caption.length ? make("figcaption", {}, caption) : null) };
     frame.style.aspectRatio = `${nd.run.input[1]} / ${nd.run.input[0]}`;
     tile.ready = nd.loadLabels(place).then((labels) => { tile.labels = labels; }, () => null);
-    if (pointed) {
-      frame.addEventListener("pointermove", (event) => tile.labels && pointed(findNamesUnder(tile, event)));
-      frame.addEventListener("pointerleave", () => pointed(null));
-    }
+    nd.answerOver(tile);
     return tile;
   };
-
-  function findNamesUnder(tile, event) {
-    const box = tile.frame.getBoundingClientRect();
-    return nd.findNames(tile.labels, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-  }
 
   // Paints a unit's mask over a tile.
   nd.paintTile = (tile, layer, unit, grids, exemplar, style) => {
     const [width, height] = [tile.frame.clientWidth, tile.frame.clientHeight];
+    tile.firing = { layer, unit, grids, slot: exemplar };
     if (!width) return;
     const context = nd.prepareCanvas(tile.mask, width, height);
     if (style === "image") return;
@@ -74,7 +65,7 @@
     nd.strokeContours(context, loops, width / tile.labels.width, height / tile.labels.height, nd.getColor("labeled"));
   };
 
-  // Writes into a caption the share of a mask that is on a concept, or why there is no such share.
+  // Writes into a caption the share of a mask that is on a unit's label, or why there is no such share.
   nd.showShare = (element, tile, layer, unit, grids, exemplar, concept) => {
     if (!tile.labels || concept < 0) return setText(element, "");
     const name = nd.run.concepts[concept];
@@ -84,7 +75,8 @@
       element.title = labeled ? `no ${name} is labeled in this image` : `no ${category} is labeled in this image`;
       return setText(element, labeled ? `no ${name}` : "unlabeled");
     }
-    const share = nd.measureShare(layer, grids, nd.decodeValues(layer, unit), exemplar, tile.labels, concept);
+    const share = !layer.labeled ? nd.measureShare(layer, grids, nd.decodeValues(layer, unit), exemplar, tile.labels, concept)
+      : layer.pixels[unit * layer.slots + exemplar] ? nd.getShare(layer, unit, exemplar) : null;
     element.title = share === null ? "the unit is nowhere above its threshold in this image" : `${nd.formatPercent(share)} of the mask is on ${name}`;
     return setText(element, share === null ? "no mask" : `${nd.formatPercent(share)} on ${name}`);
   };

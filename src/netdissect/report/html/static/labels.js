@@ -49,15 +49,14 @@
     return all ? on / all : null;
   };
 
-  // Returns the names of the concepts labeled at a point; `right` and `down` are shares of the width and height.
-  nd.findNames = (labels, right, down) => {
+  // Returns the concepts labeled at a point, by category; `right` and `down` are shares of the width and height.
+  nd.findLabels = (labels, right, down) => {
     const x = Math.min(labels.width - 1, Math.floor(right * labels.width));
     const y = Math.min(labels.height - 1, Math.floor(down * labels.height));
     const codes = new Set([...labels.planes.map((plane) => plane[y * labels.width + x]), ...labels.whole]);
     codes.delete(0);
     return [...codes].map((code) => code - 1)
-      .sort((a, b) => nd.run.category[a] - nd.run.category[b])
-      .map((concept) => nd.run.concepts[concept]);
+      .sort((a, b) => nd.run.category[a] - nd.run.category[b]);
   };
 
   // Returns the outline of a pixel mask as closed lines through the middles of its pixels' sides.

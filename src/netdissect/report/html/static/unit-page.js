@@ -72,7 +72,6 @@
     nd.buildStyles(styles);
     page.images = make("div.images");
     page.more = make("button.more", { type: "button", hidden: true, onclick: showAll });
-    page.pointed = make("p.pointed", {}, run.anyLabels ? "Point at an image to read the labels under the pointer." : "");
     page.side = make("div.side");
     const order = { score: `by ${nd.run.scoreTitle}`, label: "by name", unit: "by number" }[state.sort];
     home.replaceChildren(
@@ -86,7 +85,7 @@
       make(`div.unit-body${layer.exemplars ? "" : ".bare"}`, {},
         !layer.exemplars ? null : make("section.main", { "aria-label": "Images" },
           make("div.switches", {}, styles, run.anyLabels && concept >= 0 ? make("label.check", {}, page.outlines, ` Dashed: where “${run.concepts[concept]}” is labeled`) : null),
-          page.images, page.more, page.pointed),
+          page.images, page.more),
         page.side),
       page.panels,
       page.similarHome,
@@ -136,7 +135,6 @@
       const tile = nd.makeTile(place, {
         name: `${name}, marked where unit ${unit + 1} is above its threshold`,
         caption: [make("span", { title: `largest activation on ${name}` }, `max ${nd.formatNumber(layer.maxima[from + exemplar])}`), share, make("span.file", {}, name)],
-        pointed: (names) => setText(mine.pointed, names === null ? "Point at an image to read the labels under the pointer." : names.length ? `Labeled here: ${names.join(", ")}.` : "Nothing is labeled here."),
       });
       Object.assign(tile, { exemplar, share });
       mine.tiles.push(tile);
