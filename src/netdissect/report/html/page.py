@@ -31,6 +31,8 @@ _LATE_SCRIPTS = (
     "trust.js",
     "formulas.js",
     "run.js",
+    "atlas-data.js",
+    "probe-data.js",
     "interpolate.js",
     "masks.js",
     "labels.js",
@@ -76,7 +78,9 @@ FOLDER_POLICY = (
     f"{_CLOSED}; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; font-src 'self' file:"
 )
 #: Names of data files that a report writes.
-_DATA_FILE = re.compile(r"(run|names|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js")
+_DATA_FILE = re.compile(
+    r"(run|names|atlas|probe|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js"
+)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 #: The last sentence of every page.
 METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."

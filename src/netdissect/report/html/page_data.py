@@ -3,6 +3,8 @@
 - ``run``: names, settings, and each unit's best concept and score per category, from which the page counts the detectors of
   all layers at any threshold
 - ``names``: names of the images
+- ``atlas``: places of all units on a map, and the units most like each
+- ``probe``: what any unit reaches with every concept, and what its size allows
 - ``layer-N``: exemplar images of the layer's units
 - ``layer-N-counts``: I and A of every unit and concept, pixels of all masks, histograms; for the pages of a unit and of a concept
 - ``layer-N-trust``: intervals, chance and label sets of every unit, if the run has trust tables
@@ -21,7 +23,7 @@ import numpy as np
 
 from netdissect.concepts import display_name, sort_categories
 from netdissect.report.category_colors import assign_color_slots
-from netdissect.report.html import analysis_data, exemplar_data, mask_grids, trust_data
+from netdissect.report.html import analysis_data, atlas_data, exemplar_data, mask_grids, probe_data, trust_data
 from netdissect.report.html.script_data import pack_arrays
 
 if TYPE_CHECKING:
@@ -69,6 +71,10 @@ def pack_page_data(data: PageData) -> Iterator[tuple[str, str]]:
     rows = np.array(sorted(data.images), np.int64)
     yield "run", _pack_run(data, rows)
     yield "names", pack_arrays("names", [data.result.image_names[int(row)] for row in rows], {})
+    layers = list(data.result.layers.values())
+    if layers:
+        yield atlas_data.KEY, atlas_data.pack_atlas(layers, data.result.network.input_size)
+        yield probe_data.KEY, probe_data.pack_probe_set(layers)
     for number, layer in enumerate(data.result.layers.values()):
         yield from _pack_layer(number, layer, rows)
         if data.has_panels(number):
