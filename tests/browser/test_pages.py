@@ -295,12 +295,12 @@ def test_single_keys_can_be_switched_off(visit):
     assert visit.page.evaluate("netdissect.state.mask") == "spotlight"
 
 
-def test_the_link_of_a_unit_can_be_copied(visiting, drawn):
+def test_the_citation_of_a_unit_can_be_copied(visiting, drawn):
     visit = visiting(permissions=["clipboard-read", "clipboard-write"])
     visit.open(drawn[1] / "html/index.html", unit_address(LAYER, 7, "?cut=0.06"))
-    visit.page.get_by_role("button", name="Copy link").click()
+    visit.page.get_by_role("button", name="Copy citation").click()
     visit.page.wait_for_function("() => document.getElementById('announcement').textContent")
-    assert visit.text("#announcement") == "Link copied"
+    assert visit.text("#announcement") == "Copied"
 
 
 def test_dark_is_remembered_and_masks_follow_it(visit, drawn):

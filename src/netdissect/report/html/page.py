@@ -61,6 +61,9 @@ _LATE_SCRIPTS = (
     "concept-page.js",
     "units-page.js",
     "panels.js",
+    "share.js",
+    "unit-image.js",
+    "print.js",
     "keyboard.js",
     "main.js",
 )
@@ -70,6 +73,7 @@ _STYLES = (
     "terms.css",
     "units.css",
     "unit.css",
+    "share.css",
 )
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"

@@ -25,6 +25,7 @@ from netdissect.concepts import display_name, sort_categories
 from netdissect.report.category_colors import assign_color_slots
 from netdissect.report.html import analysis_data, atlas_data, exemplar_data, mask_grids, probe_data, trust_data
 from netdissect.report.html.script_data import pack_arrays
+from netdissect.results import citation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,7 @@ class PageData:
         panels: the panels of each layer, in the order of the result's layers; empty if there are none.
         classic: whether the report's folder has the released code's pages too.
         left_out: what a smaller edition leaves out, as a sentence.
+        address: the URL at which the report is published; empty if it is not known.
     """
 
     result: Result
@@ -60,6 +62,7 @@ class PageData:
     panels: Sequence[LayerPanels] = ()
     classic: bool = False
     left_out: str = ""
+    address: str = ""
 
     def has_panels(self, number: int) -> bool:
         """Return whether the layer at a position, or one of its units, has panels."""
@@ -99,6 +102,9 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         "input": list(result.network.input_size),
         "labelSize": list(result.probe_set.label_size),
         "threshold": result.settings.threshold,
+        "source": citation.format_source(result),
+        "bibtex": citation.format_bibtex(result),
+        "address": data.address,
         "scoreTitle": result.score_title,
         "quantile": result.settings.quantile,
         "categories": list(categories),

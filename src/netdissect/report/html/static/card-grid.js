@@ -163,6 +163,8 @@
       document.getElementById("print-rest").textContent = rest > 0 ? `The first ${nd.formatCount(list.length)} of ${nd.formatCount(list.length + rest)} units; filter or search to print others.` : "";
     }
 
-    return { draw, measure, step, focus, focusAddress, print };
+    const listDrawn = () => [...cards.values()].filter((card) => card.element.isConnected);
+
+    return { draw, measure, step, focus, focusAddress, print, listDrawn };
   };
 })();

@@ -77,14 +77,6 @@
     draw(new Set(["size"]));
   }
 
-  // Redraws everything for printing (`on`), or for the screen again.
-  function print(on) {
-    document.documentElement.classList.toggle("printing", on);
-    nd.printing = on;
-    draw(new Set(["size"]));
-    if (nd.state.view === "layer") nd.grid.print(on);
-  }
-
   let scrollPending = false;
   function scroll() {
     if (scrollPending || nd.state.view !== "layer") return;
@@ -107,6 +99,8 @@
     nd.buildGraph();
     nd.buildToolbar();
     nd.buildKeys();
+    nd.buildShare();
+    nd.buildPrint();
     nd.fillTerms();
     nd.grid = nd.makeGrid(byId("cards"), nd.listShownUnits);
     nd.onChange(draw);
@@ -119,8 +113,6 @@
     window.addEventListener("scroll", scroll, { passive: true });
     window.addEventListener("resize", resize);
     window.addEventListener("pagehide", () => nd.rememberPlace());
-    window.addEventListener("beforeprint", () => print(true));
-    window.addEventListener("afterprint", () => print(false));
     if (document.fonts) document.fonts.ready.then(() => draw(new Set(["size"])));
     performance.mark("netdissect-ready");
   }

@@ -59,7 +59,7 @@
       const other = at < 0 ? undefined : shown[at + step];
       return other === undefined ? null : make("a", { href: nd.makeAddress({ unit: other }), rel: step < 0 ? "prev" : "next" }, text(other + 1));
     };
-    page.copy = make("button.link", { type: "button", onclick: copyLink }, "Copy link");
+    page.copy = make("button.link", { type: "button", title: "Name, score and hashes of this unit, and its address", onclick: () => nd.copyCitation(page.copy) }, "Copy citation");
     page.pin = make("button.link", { type: "button", title: "Keep this unit beside the others to compare", onclick: nd.togglePin }, "Pin");
     page.pinnedHome = make("div");
     page.similarHome = make("div");
@@ -205,22 +205,5 @@
     const rest = classes.length - CLASSES;
     const named = classes.slice(0, CLASSES).map(([name, rank]) => `${name} (${rank})`).join(", ");
     return make("p.lead", { title: "by the loss of balanced accuracy of the class without the unit" }, `Among the most important units for ${named}${rest > 0 ? ` and ${nd.formatUnits(rest, "class")} more` : ""}.`);
-  }
-
-  async function copyLink() {
-    nd.flush();
-    const text = location.href.replace(/#.*$/, "") + nd.makeAddress({});
-    let copied = true;
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      const area = make("textarea", { value: text, "aria-label": "Link" });
-      document.body.append(area);
-      area.select();
-      copied = document.execCommand("copy");
-      area.remove();
-    }
-    nd.announce(copied ? "Link copied" : text);
-    if (page) setText(page.copy, copied ? "Copied" : "Copy link");
   }
 })();
