@@ -80,7 +80,7 @@
   };
 
   nd.buildShare = () => {
-    dialog = make("dialog.share", { id: "share", "aria-labelledby": "share-title" });
+    dialog = make("dialog.share-dialog", { id: "share", "aria-labelledby": "share-title" });
     dialog.addEventListener("keydown", (event) => {
       event.stopPropagation(); // no shortcuts of the page below
       if (event.key !== "Escape") return;
