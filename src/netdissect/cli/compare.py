@@ -23,8 +23,9 @@ def compare(
         SEVERAL,
         describe_default("all that apply"),
     ] = None,
+    width: Literal["column", "text", "slide"] = "text",
 ) -> None:
-    """Compare the unique detectors of networks, layers or checkpoints: figures as SVG and PNG, numbers as CSV.
+    """Compare the unique detectors of networks, layers or checkpoints: figures as SVG, PDF and PNG, numbers as CSV.
 
     Two runs of the same network also give a page that shows them side by side, unit by unit.
 
@@ -37,24 +38,25 @@ def compare(
         layers: Compare only these layers.
         steps: Training step of each source, for the training curve.
         figures: Draw only these figures.
+        width: Where figures are set, true to size: in a column (3.25 inches), over a text (5.5) or on a slide (10).
     """
     from netdissect.experiments import compare_runs
 
     comparison = compare_runs.compare(
         sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ()
     )
-    for path in comparison.write_figures(out, figures=figures or ()):
-        print_line(f"figure: {path} (and .png, .csv)")
+    for path in comparison.write_figures(out, figures=figures or (), width=width):
+        print_line(f"figure: {path} (and .pdf, .png, .csv)")
     page = comparison.write_page(out)
     if page is not None:
         print_line(f"side by side: {page}")
-    width, matched = comparison.match_widths()
+    narrowest, matched = comparison.match_widths()
     longest = max(len(entry.name) for entry in comparison.entries)
     for entry in sorted(comparison.entries, key=lambda entry: -entry.total):
         line = f"{entry.name:<{longest}}  {entry.describe()}"
-        if entry.name in matched and len(matched) > 1:
+        if entry.name in matched and entry.units > narrowest:  # all units of the narrowest are no sample
             mean, spread = matched[entry.name]
-            line += f", {mean:.1f} ± {spread:.1f} unique among {width} random units"
+            line += f", {mean:.1f} ± {spread:.1f} unique among {narrowest} random units"
         print_line(line)
     for remark in comparison.remarks:
         print_line(remark)

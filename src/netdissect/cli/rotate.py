@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -37,6 +37,7 @@ def rotate(
     alphas: Annotated[list[float] | None, _ROTATION, SEVERAL, describe_default("0 0.2 0.4 0.6 0.8 1")] = None,
     rotation_seed: Annotated[int, _ROTATION] = 1,
     near_axes: Annotated[bool, _ROTATION, SWITCH] = False,
+    width: Annotated[Literal["column", "text", "slide"], _ROTATION] = "text",
     loading: ModelOptions = ModelOptions(),
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
@@ -44,7 +45,7 @@ def rotate(
 ) -> None:
     """Rotate a layer's units away from their axes in steps, and count the detectors of each step (paper, § 4.2).
 
-    All steps take one forward pass; rotation.svg, .png and .csv in the run folder show the counts.
+    All steps take one forward pass; rotation.svg, .pdf, .png and .csv in the run folder show the counts.
 
     Args:
         layers: Layers to rotate; netdissect layers MODEL lists them.
@@ -53,6 +54,7 @@ def rotate(
         alphas: Powers of the rotation: 0 leaves the units as they are, 1 is a random basis.
         rotation_seed: Seed of the random rotation.
         near_axes: Order the rotation's rows by nearest axis, so that units rotate as little as possible.
+        width: Where the figure is set, true to size: in a column (3.25 inches), over a text (5.5) or on a slide (10).
     """
     layers, data = require_layers_and_data(model, layers, data)
 
@@ -70,9 +72,9 @@ def rotate(
             network, layers, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
             out=folder, fresh=this_run.fresh, progress=bars, settings=settings,
         )  # fmt: skip
-    result.write_figure(folder / "rotation.svg")
+    result.write_figure(folder / "rotation.svg", width=width)
     for layer, by_alpha in result.names.items():
         for alpha, name in by_alpha.items():
             print_line(f"{layer} α = {alpha:g}: {describe_findings(result.result[name], settings.threshold)}")
-    print_line(f"figure: {folder / 'rotation.svg'} (and .png, .csv)")
+    print_line(f"figure: {folder / 'rotation.svg'} (and .pdf, .png, .csv)")
     print_run_location(folder, with_report=settings.pictures)

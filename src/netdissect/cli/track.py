@@ -16,6 +16,7 @@ def track(
     threshold: float = 0.04,
     layers: Annotated[list[str] | None, SEVERAL, describe_default("all")] = None,
     steps: Annotated[list[float] | None, SEVERAL, describe_default("read from the names")] = None,
+    width: Literal["column", "text", "slide"] = "text",
 ) -> None:
     """Follow the units of one network over its checkpoints: unique detectors, and units whose label changes.
 
@@ -28,12 +29,13 @@ def track(
         threshold: Smallest score of a detector, an IoU by default.
         layers: Follow only these layers.
         steps: Training step of each run.
+        width: Where figures are set, true to size: in a column (3.25 inches), over a text (5.5) or on a slide (10).
     """
     from netdissect.experiments import track as tracks
     from netdissect.experiments.track_figures import describe_track
 
     tracked = tracks.track(sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ())
-    for path in tracked.write_figures(out):
-        print_line(f"figure: {path} (and .png, .csv)" if path.suffix == ".svg" else f"units: {path}")
+    for path in tracked.write_figures(out, width=width):
+        print_line(f"figure: {path} (and .pdf, .png, .csv)" if path.suffix == ".svg" else f"units: {path}")
     for line in describe_track(tracked):
         print_line(line)

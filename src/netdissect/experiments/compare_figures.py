@@ -1,4 +1,4 @@
-"""Write the figures of a comparison as SVG and PNG, and their numbers as CSV."""
+"""Write the figures of a comparison as SVG, PDF and PNG, and their numbers as CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from netdissect.errors import SettingsError
 from netdissect.io.names import find_name_problem
 from netdissect.io.text import escape_line
 from netdissect.report import figures as draw
-from netdissect.report.figures.style import write_numbers
+from netdissect.report.figures.series import SeriesStyle, style_series
+from netdissect.report.figures.style import ENDINGS, write_numbers
 from netdissect.results.compared import find_detections
 from netdissect.stats.equal_width import count_unique_at_widths
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.experiments.compare_runs import Comparison
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.compared import DetectorCounts
 
 #: Number of points of a width curve.
@@ -26,10 +28,12 @@ _POINTS = 40
 _SPREAD_COLUMNS = ("detectors-sd", "unique-sd")
 _CHANCE_COLUMNS = ("beyond-chance", "times-chance", "times-chance-low", "times-chance-high")
 #: Endings of the files of a figure.
-_ENDINGS = (".svg", ".png", ".csv")
+_ENDINGS = (*ENDINGS, ".csv")
 
 
-def write_figures(comparison: Comparison, out: Path, *, figures: Sequence[str] = ()) -> list[Path]:
+def write_figures(
+    comparison: Comparison, out: Path, *, figures: Sequence[str] = (), width: FigureWidth = "text"
+) -> list[Path]:
     """Write every figure that applies; `Comparison.write_figures` documents the arguments."""
     unknown = next((figure for figure in figures if figure not in _WRITERS), None)
     if unknown is not None:
@@ -42,7 +46,7 @@ def write_figures(comparison: Comparison, out: Path, *, figures: Sequence[str] =
         (path for _, path in comparison.sources),
         [path.with_suffix(ending) for path in paths.values() for ending in _ENDINGS],
     )
-    return [path for figure, path in paths.items() if _WRITERS[figure](comparison, path)]
+    return [path for figure, path in paths.items() if _WRITERS[figure](comparison, path, width)]
 
 
 def match_widths(comparison: Comparison) -> tuple[int, dict[str, tuple[float, float]]]:
@@ -90,9 +94,14 @@ def _select_entries_with_units(comparison: Comparison) -> list[DetectorCounts]:
     return [entry for entry in comparison.entries if entry.table is not None and entry.units]
 
 
-def _write_network_bars(comparison: Comparison, path: Path) -> bool:
+def _style_entries(entries: Sequence[DetectorCounts]) -> list[SeriesStyle]:
+    """Return how the line of each entry is drawn: a hue per network, light to dark over its layers."""
+    return style_series([(entry.network, entry.is_control) for entry in entries])
+
+
+def _write_network_bars(comparison: Comparison, path: Path, width: FigureWidth) -> bool:
     entries = comparison.entries
-    draw.draw_network_bars(entries, path, threshold=comparison.threshold)
+    draw.draw_network_bars(entries, path, threshold=comparison.threshold, width=width)
     kinds = sort_categories(kind for entry in entries for kind in (*entry.unique, *entry.by_category))
     head = ["name", "network", "layer", "units", "definition", "threshold", "detectors", "unique"]
     head += [f"unique-{kind}" for kind in kinds] + [f"detectors-{kind}" for kind in kinds]
@@ -104,7 +113,7 @@ def _write_network_bars(comparison: Comparison, path: Path) -> bool:
     return True
 
 
-def _write_width_curve(comparison: Comparison, path: Path) -> bool:
+def _write_width_curve(comparison: Comparison, path: Path, width: FigureWidth) -> bool:
     entries = _select_entries_with_units(comparison)
     if not entries:
         return False
@@ -113,7 +122,9 @@ def _write_width_curve(comparison: Comparison, path: Path) -> bool:
     for entry in entries:
         widths = {round(entry.units * point / _POINTS) for point in range(_POINTS + 1)} | {common}
         curves[entry.name] = _sample_widths(entry, comparison, sorted(widths))
-    draw.draw_width_curve(curves, common, path, definition=comparison.definition)
+    draw.draw_width_curve(
+        curves, common, path, definition=comparison.definition, series=_style_entries(entries), width=width
+    )
     head = ["name", "units", "definition", "threshold", "drawn", "unique-mean", "unique-sd"]
     write_numbers(path, head, [
         [entry.name, entry.units, entry.definition, comparison.threshold, common, *(f"{value:.4f}" for value in at_common[entry.name])]
@@ -132,7 +143,7 @@ def _sample_widths(
     return [(width, *found) for width, found in zip(widths, counted, strict=True)]
 
 
-def _write_concept_histogram(comparison: Comparison, path: Path) -> bool:
+def _write_concept_ranks(comparison: Comparison, path: Path, width: FigureWidth) -> bool:
     entries = _select_entries_with_units(comparison)
     if not entries:
         return False
@@ -145,45 +156,53 @@ def _write_concept_histogram(comparison: Comparison, path: Path) -> bool:
         rows += sorted(
             ([entry.name, label, count] for label, count in zip(labels, units, strict=True)), key=lambda row: -row[2]
         )
-    draw.draw_concept_histogram(counts, path, definition=comparison.definition)
+    draw.draw_concept_ranks(counts, path, definition=comparison.definition, series=_style_entries(entries), width=width)
     write_numbers(path, ["name", "concept", "detectors"], rows)
     return True
 
 
-def _write_iou_distribution(comparison: Comparison, path: Path) -> bool:
+def _write_iou_distribution(comparison: Comparison, path: Path, width: FigureWidth) -> bool:
     entries = _select_entries_with_units(comparison)
     if not entries:
         return False
     scores = {entry.name: [row.score for row in entry.table or ()] for entry in entries}
     titles = {entry.score_title for entry in entries}
     title = titles.pop() if len(titles) == 1 else "score"
-    draw.draw_score_distribution(scores, path, threshold=comparison.threshold, title=title)
+    draw.draw_score_distribution(
+        scores, path, threshold=comparison.threshold, title=title, series=_style_entries(entries), width=width
+    )
     write_numbers(path, ["name", "unit", "category", "label", "score"], [
         [entry.name, row.unit, row.category, row.label, repr(row.score)] for entry in entries for row in entry.table or ()
     ])  # fmt: skip
     return True
 
 
-def _write_training_curve(comparison: Comparison, path: Path) -> bool:
+def _write_training_curve(comparison: Comparison, path: Path, width: FigureWidth) -> bool:
     entries = [entry for entry in comparison.entries if entry.step is not None]
     if len({entry.step for entry in entries}) < 2:
         return False
-    write_training_curve(entries, path, threshold=comparison.threshold)
+    write_training_curve(entries, path, threshold=comparison.threshold, width=width)
     return True
 
 
 def write_training_curve(
-    entries: Sequence[DetectorCounts], path: Path, *, threshold: float, axis: str = "training step"
+    entries: Sequence[DetectorCounts],
+    path: Path,
+    *,
+    threshold: float,
+    axis: str = "training step",
+    width: FigureWidth = "text",
 ) -> None:
-    """Write the unique detectors of checkpoints over their steps as SVG and PNG, and the numbers as CSV.
+    """Write the unique detectors of checkpoints over their steps as SVG, PDF and PNG, and the numbers as CSV.
 
     Args:
         entries: the detectors of every checkpoint and layer, each with its step.
         path: the figure.
         threshold: score from which a unit counts as a detector.
         axis: title of the horizontal axis.
+        width: where the figure is set.
     """
-    draw.draw_training_curve(entries, path, axis)
+    draw.draw_training_curve(entries, path, axis, width)
     kinds = sort_categories(kind for entry in entries for kind in entry.unique)
     head = ["step", "name", "layer", "units", "definition", "threshold", "detectors", "unique"]
     write_numbers(path, [*head, *(f"unique-{kind}" for kind in kinds), *_name_trust_columns(entries)], [
@@ -210,10 +229,10 @@ def _list_trust(entry: DetectorCounts, entries: Sequence[DetectorCounts]) -> lis
     return ["" if value is None else f"{value:.4f}" if isinstance(value, float) else value for value in found]
 
 
-_WRITERS: dict[str, Callable[[Comparison, Path], bool]] = {
+_WRITERS: dict[str, Callable[[Comparison, Path, FigureWidth], bool]] = {
     "networks": _write_network_bars,
     "width": _write_width_curve,
-    "concepts": _write_concept_histogram,
+    "concepts": _write_concept_ranks,
     "iou": _write_iou_distribution,
     "curve": _write_training_curve,
 }

@@ -14,13 +14,14 @@ from netdissect.errors import SettingsError
 from netdissect.experiments import compare_figures, published
 from netdissect.experiments.side_by_side import write_side_by_side
 from netdissect.results import classic, files
-from netdissect.results.compared import DetectorCounts, count_for_comparison, describe_run
+from netdissect.results.compared import DetectorCounts, count_for_comparison, describe_run, has_random_weights
 from netdissect.results.run_paths import expand_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netdissect.config import Definition
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.run_result import Result
 
 
@@ -54,20 +55,21 @@ class Comparison:
         """
         return compare_figures.match_widths(self)
 
-    def write_figures(self, out: str | Path, *, figures: Sequence[str] = ()) -> list[Path]:
-        """Write every figure that applies as SVG and PNG, and its numbers as CSV.
+    def write_figures(self, out: str | Path, *, figures: Sequence[str] = (), width: FigureWidth = "text") -> list[Path]:
+        """Write every figure that applies as SVG, PDF and PNG, and its numbers as CSV.
 
         Args:
             out: path of the main figure; the others add ``-width``, ``-concepts``, ``-iou`` or ``-curve`` to its name.
             figures: figures to write, of ``networks``, ``width``, ``concepts``, ``iou`` and ``curve``; empty for all.
+            width: where the figures are set: in a ``"column"`` of a paper, over a ``"text"``'s width, or on a ``"slide"``.
 
         Returns:
             the SVG files.
 
         Raises:
-            SettingsError: if there is no such figure, or a file would replace one that is compared.
+            SettingsError: if there is no such figure or width, or a file would replace one that is compared.
         """
-        return compare_figures.write_figures(self, Path(out), figures=figures)
+        return compare_figures.write_figures(self, Path(out), figures=figures, width=width)
 
     def write_page(self, out: str | Path) -> Path | None:
         """Write an HTML page that compares two runs unit by unit.
@@ -195,6 +197,7 @@ def count_layers(
             basis=describe_run(run),
             spread=layer.count_spread(threshold, definition),
             trust=layer.summarize_trust(threshold),
+            is_control=has_random_weights(title, run.network.source),
         )
         for layer in run.layers.values()
         if not layers or layer.name in layers

@@ -9,7 +9,7 @@ import numpy as np
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.io.reading import is_regular
 from netdissect.probe_sets.compile import matlab
-from netdissect.results.compared import DetectorCounts
+from netdissect.results.compared import DetectorCounts, has_random_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,7 @@ def _parse_table(table: dict[str, Any]) -> list[DetectorCounts]:
             name=_NAMES.get(str(network), str(network)),
             network=str(network),
             layer=str(layer),
+            is_control=has_random_weights(str(network)),
             units=round(found[0] / share[0]) if share[0] else 0,
             detectors=int(found[0]),
             unique=_collect_counts(kinds, unique),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.detectors import Detectors
     from netdissect.results.run_result import Result
 
@@ -58,13 +59,25 @@ class RotationResult:
             layer: [(alpha, found[name]) for alpha, name in by_alpha.items()] for layer, by_alpha in self.names.items()
         }
 
-    def write_figure(self, path: str | Path) -> None:
-        """Draw unique detectors over α as SVG and PNG, and write the numbers as CSV."""
-        path = Path(path)
+    def write_figure(self, path: str | Path, *, width: FigureWidth = "text") -> None:
+        """Draw unique detectors over α, with their errors, as SVG, PDF and PNG, and write the numbers as CSV.
+
+        Args:
+            path: the figure.
+            width: where it is set: in a ``"column"`` of a paper, over a ``"text"``'s width, or on a ``"slide"``.
+
+        Raises:
+            SettingsError: if there is no such width.
+        """
+        path, threshold = Path(path), self.result.settings.threshold
+        deviations = {}
+        for layer, by_alpha in self.names.items():
+            spreads = [self.result[name].count_spread(threshold) for name in by_alpha.values()]
+            deviations[layer] = [None if spread is None else spread.unique_sd for spread in spreads]
         with contextlib.ExitStack() as stack:
             if folders.find_owner(path.parent, RUN_FOLDER) == "ours":
                 stack.enter_context(lock_run_folder(path.parent))
-            draw_rotation_graph(self.detectors(), path)
+            draw_rotation_graph(self.detectors(), path, deviations, width)
 
 
 def rotate(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from netdissect.config import Definition
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.compared import DetectorCounts
 
 
@@ -145,23 +146,24 @@ class TrackedRuns:
             for before, after in pairwise(self.checkpoints)
         ]
 
-    def write_figures(self, out: str | Path) -> list[Path]:
-        """Write the curve of unique detectors and the label changes as SVG and PNG, and their numbers as CSV.
+    def write_figures(self, out: str | Path, *, width: FigureWidth = "text") -> list[Path]:
+        """Write the curve of unique detectors and the label changes as SVG, PDF and PNG, and their numbers as CSV.
 
         Args:
             out: path of the curve; label changes add ``-changes`` to its name, and the table of single units ``-units``.
+            width: where the figures are set: in a ``"column"`` of a paper, over a ``"text"``'s width, or on a ``"slide"``.
 
         Returns:
             the SVG files and the table of single units.
 
         Raises:
-            SettingsError: if there are fewer than two checkpoints, or a file would replace one of a run.
+            SettingsError: if there are fewer than two checkpoints or no such width, or a file would replace one of a run.
         """
         if len(self.checkpoints) < 2:
             raise SettingsError(
                 f"track takes at least two runs, checkpoints of one network, not {len(self.checkpoints)}"
             )
-        return write_track(self, Path(out))
+        return write_track(self, Path(out), width=width)
 
 
 def track(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.experiments.compare_figures import name_output_file, require_no_overwrite, write_training_curve
 from netdissect.report import figures as draw
-from netdissect.report.figures.style import write_numbers
+from netdissect.report.figures.style import ENDINGS, write_numbers
 from netdissect.results.detectors import format_count, format_times
 from netdissect.results.found_text import align_columns
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netdissect.experiments.track import TrackedRuns
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.label_changes import LabelChanges
 
 _CHANGE_COLUMNS = ("layer", "from", "to", "from-step", "to-step", "compared", "changed")
@@ -23,14 +24,14 @@ _UNIT_COLUMNS = (
 )  # fmt: skip
 
 
-def write_track(tracked: TrackedRuns, out: Path) -> list[Path]:
+def write_track(tracked: TrackedRuns, out: Path, *, width: FigureWidth = "text") -> list[Path]:
     """Write the curve, the label changes and the table of single units; `TrackedRuns.write_figures` documents them."""
     curve, changes, units = (name_output_file(out, ".svg", suffix) for suffix in ("", "-changes", "-units"))
-    outputs = [curve, curve.with_suffix(".png"), changes, changes.with_suffix(".png")]
+    outputs = [path.with_suffix(ending) for path in (curve, changes) for ending in ENDINGS]
     tables = [path.with_suffix(".csv") for path in (curve, changes, units)]
     sources = [file for point in tracked.checkpoints if point.source is not None for file in point.source.iterdir()]
     require_no_overwrite(sources, [*outputs, *tables])
-    write_training_curve(tracked.entries, curve, threshold=tracked.threshold, axis=tracked.axis)
+    write_training_curve(tracked.entries, curve, threshold=tracked.threshold, axis=tracked.axis, width=width)
     found = tracked.find_changes()
     if any(item.compared for item in found):
         shares: dict[str, list[tuple[float, float]]] = {}
@@ -38,7 +39,7 @@ def write_track(tracked: TrackedRuns, out: Path) -> list[Path]:
             if item.compared:
                 share = len(item.changes) / item.compared
                 shares.setdefault(item.layer, []).append((_find_steps(tracked, item)[1], share))
-        draw.draw_label_changes(shares, changes, axis=tracked.axis)
+        draw.draw_label_changes(shares, changes, axis=tracked.axis, width=width)
     write_numbers(changes, _CHANGE_COLUMNS, [
         [item.layer, *item.runs, *_find_steps(tracked, item), *_list_counts(item)] for item in found
     ])  # fmt: skip

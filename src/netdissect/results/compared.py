@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class DetectorCounts:
         basis: probe set and settings of the run (`describe_run`); empty if unknown.
         spread: how far the counts vary over resamples; None if it was not measured.
         trust: how far the layer's units can be trusted; None if it was not measured.
+        is_control: whether the network's weights are random, as far as its name or source says.
     """
 
     name: str
@@ -55,6 +57,7 @@ class DetectorCounts:
     basis: str = ""
     spread: CountSpread | None = None
     trust: TrustSummary | None = None
+    is_control: bool = False
 
     @property
     def score_title(self) -> str:
@@ -86,8 +89,17 @@ def count_for_comparison(
     found = count_detectors(table, threshold=threshold, definition=definition)
     return DetectorCounts(
         name, network, layer, found.total, found.units, found.unique_by_category, found.units_by_category, definition,
-        table,
+        table, is_control=has_random_weights(name),
     )  # fmt: skip
+
+
+def has_random_weights(*names: str) -> bool:
+    """Return whether one of a network's names or its source says that its weights are random.
+
+    >>> has_random_weights("AlexNet-random"), has_random_weights("resnet18", "torchvision:resnet18 --weights IMAGENET1K_V1")
+    (True, False)
+    """
+    return any(re.search(r"(?<![a-z])(random|untrained)(?![a-z])", name.lower()) for name in names)
 
 
 def describe_run(run: Result) -> str:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netdissect.report.figures import style
+from netdissect.report.figures.series import LineEnd, SeriesStyle, label_ends, style_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from netdissect.report.figures.style import FigureWidth
+
 
 def draw_width_curve(
-    curves: Mapping[str, Sequence[tuple[int, float, float]]], common: int, path: Path, *, definition: str
+    curves: Mapping[str, Sequence[tuple[int, float, float]]],
+    common: int,
+    path: Path,
+    *,
+    definition: str,
+    series: Sequence[SeriesStyle] | None = None,
+    width: FigureWidth = "text",
 ) -> None:
     """Draw the expected number of unique detectors among n random units, with a band of one standard deviation.
 
@@ -23,37 +32,30 @@ def draw_width_curve(
         common: number of units at which all networks are compared, marked by a line.
         path: the figure.
         definition: definition of unique detectors.
+        series: how each curve is drawn; None takes each for a network of its own.
+        width: where the figure is set.
     """
-    with style.open_figure(4.6, 2.9) as (figure, (axes,)):
+    styles = series or style_series([(name, False) for name in curves])
+    with style.open_figure(width, 20) as (figure, (axes,)):
         ends = []
-        for index, (name, points) in enumerate(curves.items()):
+        for (name, points), shown in zip(curves.items(), styles, strict=True):
             n, mean, spread = np.array(points, float).T
-            color = style.LINE_COLORS[index % len(style.LINE_COLORS)]
-            axes.plot(n, mean, color=color, lw=1.2, ls="-" if index < len(style.LINE_COLORS) else "--")
-            axes.fill_between(n, mean - spread, mean + spread, color=color, alpha=0.16, lw=0)
-            ends.append((mean[-1], n[-1], name, color))
-        axes.axvline(common, color=style.SOFT, lw=0.8, ls=(0, (3, 3)))
-        axes.text(common, 1.01, f" {common} units", transform=axes.get_xaxis_transform(), color=style.SOFT, va="bottom")
+            axes.plot(n, mean, color=shown.color, ls=shown.dashes)
+            axes.fill_between(n, mean - spread, mean + spread, color=shown.color, alpha=0.16, lw=0)
+            ends.append(LineEnd(n[-1], mean[-1], name, shown.color))
+        mark_value(axes, common, f"{common} units")
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
-        _label_curve_ends(axes, ends)
         axes.set_xlabel("units drawn at random")
         axes.set_ylabel(f"unique detectors, by {definition}")
+        label_ends(axes, ends)
         style.save_figure(figure, path)
 
 
-def _label_curve_ends(axes: object, ends: list[tuple[float, float, str, str]]) -> None:
-    """Write the name of each curve to the right of its end, moved apart where names would overlap."""
-    low, high = axes.get_ylim()  # type: ignore[attr-defined]
-    gap = (high - low) * 0.055
-    at = -np.inf
-    for height, _, name, color in sorted(ends):
-        at = max(height, at + gap)
-        axes.annotate(  # type: ignore[attr-defined]
-            style.shorten_name(name),
-            (1.02, at),
-            xycoords=("axes fraction", "data"),
-            color=color,
-            va="center",
-            annotation_clip=False,
-        )
+def mark_value(axes: Any, value: float, words: str) -> None:
+    """Draw a dotted vertical line at a value, with words above it."""
+    axes.axvline(value, color=style.SOFT, lw=style.scale_points(0.7), ls=(0, (1, 2)), zorder=0)
+    axes.annotate(
+        words, (value, 1), (0, style.scale_points(1)), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+        color=style.SOFT, va="bottom", ha="center",
+    )  # fmt: skip
