@@ -1,8 +1,8 @@
-"""Measure the HTML report: its size, loading, a step of the slider, a frame of scrolling.
+"""Measure the HTML report: its size, loading, a step of the slider, a frame of scrolling, the opening of each page.
 
     python -m benchmarks.report                    2,048 units x 1,200 concepts, made up
     python -m benchmarks.report made-up RUN …      also the reports of finished runs
-    python -m benchmarks.report --rounds 5
+    python -m benchmarks.report --rounds 5 --throttle 4    on a processor that is slowed down four times
 
 Headless Chromium opens ``html/index.html`` from disk. Figures are medians over the rounds, of frames over all frames.
 """
@@ -17,7 +17,8 @@ import shutil
 import statistics
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
 
 from netdissect import report
 from netdissect.protocols import NullProgress
@@ -76,6 +77,13 @@ _FRAMES = """(what) => new Promise((done) => {
   };
   requestAnimationFrame(tick);
 })"""
+#: Time until a page has been drawn, without what it loads.
+_TIMED_PAGE = """(view) => {
+  const began = performance.now();
+  netdissect.go(netdissect.parseAddress(`#/${view}`));
+  document.body.getBoundingClientRect();
+  return performance.now() - began;
+}"""
 _TIMED = """(does) => {
   const began = performance.now();
   netdissect.change(does);
@@ -85,47 +93,99 @@ _TIMED = """(does) => {
 }"""
 
 
-def measure_report(index: Path, chromium: str, rounds: int) -> dict[str, list[float]]:
-    """Open a report from disk several times; return every measurement."""
+#: Time until the page of a unit has its numbers.
+_OPEN = """(unit) => new Promise((done) => {
+  const began = performance.now();
+  netdissect.go({ view: "unit", layer: netdissect.run.layers.length - 1, unit });
+  const look = () => {
+    if (document.querySelector("#page .profile tbody tr")) done(performance.now() - began);
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+#: Collects the durations of tasks of more than 50 ms.
+_WATCH_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.longTasks.push(entry.duration); })
+  .observe({ type: "longtask", buffered: true });
+"""
+#: Pages whose opening is timed, besides those of a layer and a unit.
+_NOT_TIMED = ("network", "layer", "unit")
+
+
+def measure_report(index: Path, chromium: str, rounds: int, throttle: float = 1) -> dict[str, list[float]]:
+    """Open a report from disk several times, on a processor that is slowed down `throttle` times; return every measurement."""
     from playwright.sync_api import sync_playwright
 
     found: dict[str, list[float]] = {}
-    layers = 0
     with sync_playwright() as playwright:
         for _ in range(rounds):
             browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
             page = browser.new_page(viewport=WINDOW)
-            page.goto(index.resolve().as_uri())
-            page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
-            keep = found.setdefault
-            layers = page.evaluate("netdissect.run.layers.length")
-            keep("content in place, ms", []).append(
-                page.evaluate("performance.getEntriesByName('netdissect-ready')[0].startTime")
-            )
-            page.evaluate(f"netdissect.change({{layer: {layers - 1}}})")
-            page.evaluate("document.getElementById('units').scrollIntoView()")
-            keep("visible strips drawn, ms", []).append(page.evaluate(_PAINTED))
-            page.evaluate("scrollTo(0, 0)")
-            page.wait_for_timeout(300)
-            keep("recount of all layers, ms", []).append(page.evaluate(_RECOUNT))
-            keep("slider step, overview in sight, ms", []).extend(page.evaluate(_STEPS))
-            keep("slider frame, ms", []).extend(page.evaluate(_FRAMES, "slide"))
-            page.evaluate("document.getElementById('units').scrollIntoView()")
-            page.wait_for_timeout(300)
-            keep("slider step, cards in sight, ms", []).extend(page.evaluate(_STEPS))
-            for name, does in (
-                ("sort", {"sort": "label"}),
-                ("category filter", {"show": "object"}),
-                ("beyond chance only", {"beyond": True}),
-                ("search key", {"query": "ca"}),
-            ):
-                keep(f"{name}, ms", []).append(page.evaluate(_TIMED, does))
-                page.evaluate(_TIMED, {"sort": "score", "show": "all", "query": "", "beyond": False})
-            page.wait_for_timeout(300)
-            keep("idle frame, ms", []).extend(page.evaluate(_FRAMES, "nothing"))
-            keep("scroll frame, ms", []).extend(page.evaluate(_FRAMES, "scroll"))
+            page.add_init_script(_WATCH_TASKS)
+            if throttle > 1:
+                session = page.context.new_cdp_session(page)
+                session.send("Emulation.setCPUThrottlingRate", {"rate": throttle})
+            _measure_visit(page, index, found)
             browser.close()
     return found
+
+
+def _measure_visit(page: Any, index: Path, found: dict[str, list[float]]) -> None:
+    """Visit a report once, and add every measurement."""
+
+    def keep(name: str, value: Any) -> None:
+        found.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+
+    loaded: set[str] = set()
+    page.on("request", lambda request: loaded.add(request.url))
+    page.goto(index.resolve().as_uri())
+    page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
+    ready = "performance.getEntriesByName('netdissect-ready')[0].startTime"
+    keep("first page in place, ms", page.evaluate(ready))
+    page.wait_for_timeout(300)
+    keep("loaded for the first page, MB", _weigh(loaded))
+    layer = f"#/layer/{page.evaluate('encodeURIComponent(netdissect.run.layers.at(-1).name)')}"
+    page.goto("about:blank")
+    page.goto(index.resolve().as_uri() + layer)
+    page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
+    keep("layer page in place, ms", page.evaluate(ready))
+    page.evaluate("document.getElementById('units').scrollIntoView()")
+    keep("visible cards drawn, ms", page.evaluate(_PAINTED))
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(300)
+    keep("recount of all layers, ms", page.evaluate(_RECOUNT))
+    keep("slider step, graph in sight, ms", page.evaluate(_STEPS))
+    keep("slider frame, ms", page.evaluate(_FRAMES, "slide"))
+    page.evaluate("document.getElementById('units').scrollIntoView()")
+    page.wait_for_timeout(300)
+    keep("slider step, cards in sight, ms", page.evaluate(_STEPS))
+    for name, does in (
+        ("sort", {"sort": "label"}),
+        ("category filter", {"show": "object"}),
+        ("beyond chance only", {"beyond": True}),
+        ("filter key", {"query": "ca"}),
+    ):
+        keep(f"{name}, ms", page.evaluate(_TIMED, does))
+        page.evaluate(_TIMED, {"sort": "score", "show": "all", "query": "", "beyond": False})
+    page.wait_for_timeout(300)
+    keep("idle frame, ms", page.evaluate(_FRAMES, "nothing"))
+    keep("scroll frame, ms", page.evaluate(_FRAMES, "scroll"))
+    for unit in (3, 4, 5):  # the first loads the layer's counts
+        keep("unit opens, ms" if unit > 3 else "first unit opens, ms", page.evaluate(_OPEN, unit))
+        page.wait_for_timeout(300)
+    for view in page.evaluate("[...netdissect.pages.keys()]"):
+        if view not in _NOT_TIMED:
+            keep(f"page {view}, script, ms", page.evaluate(_TIMED_PAGE, view))
+            page.wait_for_timeout(300)
+    keep("longest task, ms", page.evaluate("Math.max(0, ...window.longTasks)"))
+    keep("loaded for such a visit, MB", _weigh(loaded))
+
+
+def _weigh(urls: set[str]) -> float:
+    """Return the megabytes of files by their URLs."""
+    paths = {Path(unquote(urlparse(url).path)) for url in urls if url.startswith("file:")}
+    return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
 def find_chromium() -> str:
@@ -160,7 +220,14 @@ def draw_made_up_report(folder: Path) -> Path:
     from tests import made_up_runs
 
     result, probe_set = made_up_runs.make_run(
-        (2048,), 1200, pictures=2000, exemplars=20, input_size=224, name="made-up 2,048 x 1,200", trusted=True
+        (2048,),
+        1200,
+        pictures=2000,
+        exemplars=20,
+        input_size=224,
+        name="made-up 2,048 x 1,200",
+        trusted=True,
+        grouped=True,
     )
     report.write_report(result, folder, probe_set, NullProgress())
     return folder
@@ -170,6 +237,7 @@ def main(rest: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--throttle", type=float, default=1, help="how many times slower the processor is made")
     parser.add_argument("--json", type=Path, help="also write every measurement here")
     arguments = parser.parse_args(rest)
     chromium = find_chromium()
@@ -179,12 +247,15 @@ def main(rest: Sequence[str] | None = None) -> None:
             for run in arguments.runs or [Path("made-up")]
         ]
         print(
-            f"{platform.machine()}, {os.cpu_count()} cores, no GPU; headless Chromium, {WINDOW['width']} x {WINDOW['height']}; medians (95th percentile)\n"
+            f"{platform.machine()}, {os.cpu_count()} cores, no GPU; headless Chromium, {WINDOW['width']} x {WINDOW['height']}, processor slowed down {arguments.throttle:g} times; medians (95th percentile)\n"
         )
         columns = []
         for run in runs:
             weights = {f"{name}, MB": f"{size / 1e6:.2f}" for name, size in measure_sizes(run / "html").items()}
-            found = measure_report(run / "html" / "index.html", chromium, arguments.rounds)
+            weights["folder html/, MB"] = (
+                f"{sum(path.stat().st_size for path in (run / 'html').rglob('*') if path.is_file()) / 1e6:.1f}"
+            )
+            found = measure_report(run / "html" / "index.html", chromium, arguments.rounds, arguments.throttle)
             times = {
                 name: f"{statistics.median(values):.1f} ({_find_percentile(values, 0.95):.1f})"
                 for name, values in found.items()
@@ -195,7 +266,7 @@ def main(rest: Sequence[str] | None = None) -> None:
     print("| | " + " | ".join(name for name, _ in columns) + " |")
     print("|-|" + "-|" * len(columns))
     for row in columns[0][1]:
-        print(f"| {row} | " + " | ".join(values[row] for _, values in columns) + " |")
+        print(f"| {row} | " + " | ".join(values.get(row, "–") for _, values in columns) + " |")
 
 
 def _find_percentile(values: list[float], share: float) -> float:

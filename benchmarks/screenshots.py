@@ -5,7 +5,8 @@
 Only take them of a run whose images may be published, such as one over the bundled synthetic probe set. They show the last
 layer, its two strongest units (or two others, by their numbers in the report), the concept of the first, and, of a run with
 ablations, what class outputs lose without units. With --look, they show the page of a look (`netdissect look`) instead, with
-the point on the strongest unit of its first image.
+the point on the strongest unit of its first image. With --every OUT, they show every page whole: 1,440 and 390 pixels wide,
+dark, and printed (as PDF, and its pages as PNG where pdftoppm is installed); for looking at, not for the docs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 OUT = Path("docs/images")
 #: Bytes from which an image is written with a palette of 256 colors.
 _LARGE = 400_000
+#: Height of a page in pixels, at most, in the screenshots of every page.
+_TALLEST = 9000
 _CARDS = "document.getElementById('units').offsetTop - document.getElementById('toolbar').offsetHeight"
 
 
@@ -61,6 +66,7 @@ _GO = """({ view, rank, units }) => {
   const unit = units.length ? units[rank] - 1 : netdissect.run.layers[layer].ranked[rank];
   netdissect.go({ view, layer, unit, concept: netdissect.run.layers[layer].label[unit] });
 }"""
+_OPEN = "({ view }) => netdissect.go(netdissect.parseAddress(`#/${view}`))"
 #: The visible images are loaded and their masks are painted.
 _DRAWN = """() => [...document.images].every((image) => image.complete)
   && [...document.querySelectorAll(".strip")].every((strip) => {
@@ -99,6 +105,40 @@ def take_screenshots(
             files[-1].write_bytes(compress_png(Image.open(io.BytesIO(page.screenshot())).convert("RGB")))
             context.close()
         browser.close()
+    return files
+
+
+def take_every_page(index: Path, out: Path) -> list[Path]:
+    """Take screenshots of every page of a report, whole; return the files, ``PAGE-1440.png`` and so on."""
+    from playwright.sync_api import sync_playwright
+
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        for name, width, theme in (("1440", 1440, "light"), ("390", 390, "light"), ("dark", 1440, "dark")):
+            page = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=theme)
+            page.goto(index.resolve().as_uri())
+            page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
+            for view in page.evaluate("[...netdissect.pages.keys()]"):
+                page.evaluate(
+                    _GO if view in ("layer", "unit", "concept") else _OPEN, {"view": view, "rank": 0, "units": []}
+                )
+                page.wait_for_timeout(2500)
+                files.append(out / f"{view}-{name}.png")
+                height = min(_TALLEST, page.evaluate("document.documentElement.scrollHeight"))
+                page.set_viewport_size({"width": width, "height": height})  # all of it is in sight, and drawn
+                page.wait_for_timeout(1500)
+                page.screenshot(path=files[-1])
+                page.set_viewport_size({"width": width, "height": 1000})
+                if name == "1440":
+                    files.append(out / f"{view}-print.pdf")
+                    page.pdf(path=files[-1], format="A4", print_background=True)
+            page.close()
+        browser.close()
+    if program := shutil.which("pdftoppm"):
+        for path in [path for path in files if path.suffix == ".pdf"]:
+            subprocess.run([program, "-r", "60", "-png", str(path), str(path.with_suffix(""))], check=True)
     return files
 
 
@@ -147,8 +187,11 @@ def main(rest: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, nargs="?", default=OUT)
     parser.add_argument("--units", type=int, nargs=2, default=())
     parser.add_argument("--look", type=Path)
+    parser.add_argument("--every", type=Path, metavar="OUT")
     arguments = parser.parse_args(rest)
-    if arguments.look is not None:
+    if arguments.every is not None:
+        files = take_every_page(arguments.run / "html" / "index.html", arguments.every)
+    elif arguments.look is not None:
         files = take_look_screenshots(arguments.look, arguments.out)
     else:
         files = take_screenshots(arguments.run / "html" / "index.html", arguments.out, units=arguments.units)
