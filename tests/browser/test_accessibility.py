@@ -4,9 +4,6 @@ import pytest
 from tests import made_up_runs
 from tests.browser.conftest import DESKTOP, PHONE, find_violations
 
-from netdissect.experiments.compare_runs import compare
-from netdissect.results import files
-
 pytestmark = pytest.mark.browser
 
 VIEWS = {
@@ -43,28 +40,6 @@ def test_axe_finds_nothing_on_the_classic_page(visiting, drawn, axe):
         visit.page.get_by_role("link", name="interactive report").click()
         visit.page.wait_for_function("() => document.documentElement.classList.contains('running')")
         assert visit.page.evaluate("netdissect.state.layer") == 1
-
-
-def test_two_runs_side_by_side_open_filter_and_satisfy_axe(visiting, axe, tmp_path):
-    from netdissect import report
-    from netdissect.protocols import NullProgress
-
-    for seed in (0, 1):
-        result, probe_set = made_up_runs.make_run((12,), 9, pictures=20, seed=seed, name=f"net{seed}")
-        files.save_run(result, tmp_path / f"run{seed}")
-        report.write_report(result, tmp_path / f"run{seed}", probe_set, NullProgress())
-    path = compare([tmp_path / "run0", tmp_path / "run1"]).write_page(tmp_path / "two.svg")
-    for theme in ("light", "dark"):
-        visit = visiting(color_scheme=theme)
-        visit.page.goto(path.as_uri())
-        assert find_violations(axe, visit.page) == []
-        every = visit.page.locator(".unit-table tbody tr:visible").count()
-        chip = visit.page.locator(".filters button[data-change=changed]")
-        chip.click()
-        assert visit.page.locator(".unit-table tbody tr:visible").count() == int(chip.inner_text().split()[1]) < every
-        assert visit.page.locator(".unit-table img").first.evaluate("(image) => image.naturalWidth") > 0
-        visit.page.locator("#theme").click()
-        assert find_violations(axe, visit.page) == []
 
 
 @pytest.mark.parametrize("view", VIEWS)

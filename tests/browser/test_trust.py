@@ -11,7 +11,6 @@ from tests.browser.conftest import PHONE, find_violations
 from netdissect import report
 from netdissect.concepts import display_name
 from netdissect.protocols import NullProgress
-from netdissect.report.compare_page import ComparedRun, write_compare_page
 from netdissect.results.detectors import count_detectors, format_deviation, format_times
 from netdissect.results.units import UnitTable
 
@@ -234,19 +233,6 @@ def test_chance_alone_has_neither_errors_nor_intervals(visiting, trusted, tmp_pa
     visit.page.evaluate("netdissect.go({ view: 'unit', unit: 3 })")
     visit.page.wait_for_selector(".sure-facts")
     assert "95 % interval" not in visit.text(".sure-facts")
-
-
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=["light", "dark", "phone"])
-def test_two_runs_with_trust_tables_are_accessible(visiting, trusted, axe, tmp_path, options):
-    layer = trusted[0].layers[LAYER]
-    read = made_up_runs.make_run((4,), 40)[1].read_image_file
-    sides = [ComparedRun(name, layer.units, layer, (112, 112), "", read) for name in ("before", "after")]
-    path = write_compare_page([(LAYER, *sides)], tmp_path / "two.html", threshold=0.04)
-    visit = visiting(**options)
-    visit.page.goto(path.as_uri())
-    assert visit.page.locator(".swatch.hollow").count() > 0
-    assert find_violations(axe, visit.page) == []
-    assert visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 def test_a_unit_without_a_concept_has_no_q_and_counts_as_no_better_than_chance(visiting, tmp_path):

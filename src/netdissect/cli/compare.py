@@ -27,12 +27,12 @@ def compare(
 ) -> None:
     """Compare the unique detectors of networks, layers or checkpoints: figures as SVG, PDF and PNG, numbers as CSV.
 
-    Two runs of the same network also give a page that shows them side by side, unit by unit.
+    Two or more runs also give a report of all of them, with a page that compares them unit by unit.
 
     Args:
         sources: Run folders, folders of runs, the released code's *-result.csv or the paper's .mat, in any mix;
             NAME=PATH names a source.
-        out: Main figure; the others add a word to its name.
+        out: Folder of the report, or the main figure; the other figures add a word to its name, and the report goes to a folder of its name.
         definition: How unique detectors are counted: by label (the paper's text) or by category (its figure).
         threshold: Smallest score of a detector, an IoU by default.
         layers: Compare only these layers.
@@ -45,11 +45,12 @@ def compare(
     comparison = compare_runs.compare(
         sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ()
     )
-    for path in comparison.write_figures(out, figures=figures or (), width=width):
+    page = comparison.write_page(out)  # refuses the folder of something else before figures are drawn
+    main = out / "comparison.svg" if page is not None and page.parent == out else out
+    for path in comparison.write_figures(main, figures=figures or (), width=width):
         print_line(f"figure: {path} (and .pdf, .png, .csv)")
-    page = comparison.write_page(out)
     if page is not None:
-        print_line(f"side by side: {page}")
+        print_line(f"report: {page}")
     narrowest, matched = comparison.match_widths()
     longest = max(len(entry.name) for entry in comparison.entries)
     for entry in sorted(comparison.entries, key=lambda entry: -entry.total):

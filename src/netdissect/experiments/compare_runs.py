@@ -12,7 +12,7 @@ from netdissect import api
 from netdissect.bounds import require_between, require_choice, require_number
 from netdissect.errors import SettingsError
 from netdissect.experiments import compare_figures, published
-from netdissect.experiments.side_by_side import write_side_by_side
+from netdissect.experiments.compare_pages import find_page_folder, write_compared_pages
 from netdissect.results import classic, files
 from netdissect.results.compared import DetectorCounts, count_for_comparison, describe_run, has_random_weights
 from netdissect.results.run_paths import expand_sources
@@ -36,7 +36,8 @@ class Comparison:
         remarks: sentences that a reader should know, such as how the runs differ.
         sources: name (or ``""``) and path of everything that was read.
         layers: layers the comparison is restricted to; empty for all.
-        runs: the run of each source, None for a table, kept for the page; empty unless there are exactly two sources.
+        runs: the run of each source, None for a table, kept for the pages; empty unless there are exactly two sources.
+        steps: the training step of each source, None for other networks.
     """
 
     entries: Sequence[DetectorCounts]
@@ -46,6 +47,7 @@ class Comparison:
     sources: tuple[tuple[str, Path], ...] = ()
     layers: tuple[str, ...] = ()
     runs: tuple[Result | None, ...] = ()
+    steps: tuple[float | None, ...] = ()
 
     def match_widths(self) -> tuple[int, dict[str, tuple[float, float]]]:
         """Return the expected number of unique detectors among equally many random units of each entry.
@@ -72,16 +74,20 @@ class Comparison:
         return compare_figures.write_figures(self, Path(out), figures=figures, width=width)
 
     def write_page(self, out: str | Path) -> Path | None:
-        """Write an HTML page that compares two runs unit by unit.
+        """Write the report of two or more runs: the pages of each, and one that compares them unit by unit.
 
         Args:
-            out: path of the main figure; the page has its name with the ending ``.html``.
+            out: folder of the pages, or path of the main figure, whose name without its ending is the folder's.
 
         Returns:
-            the page, or None unless there are exactly two sources with units and a layer in common.
+            the first page, or None if fewer than two of the sources are runs.
+
+        Raises:
+            FolderTakenError: if the folder holds anything but a comparison.
         """
-        path = compare_figures.name_output_file(Path(out), ".html")
-        return write_side_by_side(self.sources, path, threshold=self.threshold, layers=self.layers, runs=self.runs)
+        return write_compared_pages(
+            self.sources, find_page_folder(Path(out)), threshold=self.threshold, layers=self.layers, steps=self.steps, runs=self.runs
+        )  # fmt: skip
 
 
 def compare(
@@ -105,7 +111,7 @@ def compare(
         steps: training step of each source, for the training curve; by default taken from names such as ``epoch_20``.
 
     Returns:
-        the counts, which can be drawn as figures (`Comparison.write_figures`) and, for two runs, as a page
+        the counts, which can be drawn as figures (`Comparison.write_figures`) and as pages
         (`Comparison.write_page`).
 
     Raises:
@@ -134,6 +140,7 @@ def compare(
         )
     entries: list[DetectorCounts] = []
     runs: list[Result | None] = []
+    taken: list[float | None] = []
     for position, (name, path) in enumerate(pairs):
         step = steps[position] if steps else find_step(name or path.name)
         run = None if path.suffix in (".mat", ".csv") else api.load(path)
@@ -143,13 +150,15 @@ def compare(
             else count_layers(name, run, threshold, definition, layers)
         )
         entries += [replace(entry, step=step) for entry in found]
-        runs += [run] if len(pairs) == 2 else []  # the page shows two; more could fill the memory
+        runs += [run] if len(pairs) == 2 else []  # more could fill the memory
+        taken.append(step)
     if not entries:
         raise SettingsError(f"none of the runs has a layer named {' or '.join(layers)}")
     remarks += _collect_remarks(entries)
     return Comparison(
-        _make_names_unique(entries), definition, threshold, tuple(remarks), tuple(pairs), tuple(layers), tuple(runs)
-    )
+        _make_names_unique(entries), definition, threshold, tuple(remarks), tuple(pairs), tuple(layers), tuple(runs),
+        tuple(taken),
+    )  # fmt: skip
 
 
 def _choose_definition(

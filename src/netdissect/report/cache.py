@@ -41,16 +41,22 @@ class ReportCache:
     Args:
         result: the run.
         folder: the run's folder.
+        html: name of the report's folder in it.
     """
 
-    def __init__(self, result: Result, folder: Path) -> None:
+    def __init__(self, result: Result, folder: Path, *, html: str = "html") -> None:
         self._result = result
         self._concepts = len(result.probe_set.vocabulary)
         self._record = {"name": result.probe_set.name, "fingerprint": result.probe_set.fingerprint}
-        self._image_folder = folder / "html" / "image" / "probe"
-        self._label_folder = folder / "html" / "data" / "labels"
+        self._image_folder = folder / html / "image" / "probe"
+        self._label_folder = folder / html / "data" / "labels"
         self._image_files = self._find_own_files(self._image_folder)
         self._label_files = self._find_own_files(self._label_folder)
+
+    @property
+    def records(self) -> tuple[Path, Path]:
+        """The files that record the probe set to which cached images and label maps belong."""
+        return self._image_folder / _RECORD, self._label_folder / _RECORD
 
     def read_image_file(self, row: int) -> bytes | None:
         """Return the bytes of a cached image file; None if it is not cached or cannot be read."""

@@ -6,11 +6,10 @@ import pytest
 from scipy.io import savemat
 from tests import made_up_runs
 
-from netdissect import api
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
 from netdissect.experiments import published
 from netdissect.experiments.compare_runs import compare
-from netdissect.results import classic, files
+from netdissect.results import files
 from netdissect.results.detectors import count_detectors
 
 PUBLISHED = {
@@ -99,18 +98,6 @@ def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
         "These runs differ: 1,000 images of made-up ffffffff, quantile 0.005; 300 images" in remark
         for remark in remarks
     )
-    page = compare([runs[0], tmp_path / "few"]).write_page(tmp_path / "two.html")
-    assert "The runs differ: 1,000 images" in page.read_text()
-    assert "The runs differ" not in compare(runs[:2]).write_page(tmp_path / "same.html").read_text()
-
-
-def test_different_layers_are_not_set_side_by_side_but_a_table_and_a_run_are(tmp_path):
-    for name in ("conv4", "conv5"):
-        run, _ = made_up_runs.make_run((24,), layer_names=(name,))
-        files.save_run(run, tmp_path / name)
-    assert compare([tmp_path / "conv4", tmp_path / "conv5"]).write_page(tmp_path / "two.html") is None
-    table_of_conv5 = tmp_path / "conv5" / "conv5-result.csv"
-    assert compare([tmp_path / "conv4", table_of_conv5]).write_page(tmp_path / "two.html") is not None
 
 
 def test_a_single_source_needs_no_list(runs):
@@ -198,32 +185,6 @@ def test_a_mat_of_something_else_is_refused(tmp_path):
             compare([tmp_path / name])
 
 
-def test_two_checkpoints_are_set_side_by_side(runs, tmp_path):
-    page = compare(runs[:2]).write_page(tmp_path / "two.html")
-    text = page.read_text()
-    assert "Concepts gained" in text
-    assert "block2/conv" in text
-    assert compare(runs).write_page(tmp_path / "three.html") is None
-
-
-def test_units_gain_lose_change_or_keep_their_concept(tmp_path):
-    run, _ = made_up_runs.make_run((4,), 6, pictures=12)
-    layer = next(iter(run.layers.values()))
-    layer.counts.I[:] = 0
-    for unit, concept in ((0, 0), (1, 1), (2, 2)):
-        layer.counts.I[unit, concept] = min(layer.counts.A[unit, concept], layer.counts.G[concept])
-    after = dataclasses.replace(layer, counts=dataclasses.replace(layer.counts, I=layer.counts.I[[0, 3, 0, 1]] * 1))
-    classic.write_result_csv(tmp_path / "before-result.csv", layer.units, layer.vocabulary.categories)
-    classic.write_result_csv(tmp_path / "after-result.csv", after.units, layer.vocabulary.categories)
-    text = (
-        compare([tmp_path / "before-result.csv", tmp_path / "after-result.csv"], threshold=0.001)
-        .write_page(tmp_path / "p.html")
-        .read_text()
-    )
-    changes = [part.split('"')[0] for part in text.split('<tr data-change="')[1:]]
-    assert sorted(changes) == ["changed", "gained", "kept", "lost"]
-
-
 def test_a_folder_of_runs_is_compared_run_by_run_named_after_their_folders(runs, tmp_path):
     (tmp_path / "notes").mkdir()
     comparison = compare([tmp_path], layers=["block1/conv"])
@@ -249,14 +210,6 @@ def test_a_folder_that_holds_neither_a_run_nor_runs_is_reported(tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(RunNotFoundError, match="holds no finished run .*or one that holds such folders"):
         compare([tmp_path])
-
-
-def test_two_runs_in_one_folder_are_set_side_by_side(runs, tmp_path):
-    (tmp_path / "two").mkdir()
-    for run in runs[:2]:
-        run.rename(tmp_path / "two" / run.name)
-    page = compare([tmp_path / "two"]).write_page(tmp_path / "page.html")
-    assert "epoch_1" in page.read_text()
 
 
 @pytest.mark.parametrize("out", ["block1-conv-result.csv", "block1-conv-result.svg", "block1-conv-result"])
@@ -294,15 +247,3 @@ def test_a_mat_with_invalid_counts_is_refused(tmp_path, name, value):
     savemat(tmp_path / "bad.mat", {"stat": table})
     with pytest.raises(RunFileError, match=r"expected the paper's semantics_cvpr_release\.mat"):
         published.read_published_table(tmp_path / "bad.mat")
-
-
-def test_two_runs_are_loaded_once_for_the_figures_and_the_page(runs, tmp_path, monkeypatch):
-    loaded = []
-    monkeypatch.setattr("netdissect.api.load", lambda path, load=api.load: loaded.append(path) or load(path))
-    comparison = compare(runs[:2])
-    comparison.write_figures(tmp_path / "two.svg")
-    page = comparison.write_page(tmp_path / "two.html")
-    assert loaded == runs[:2]
-    assert page.read_text() == dataclasses.replace(comparison, runs=()).write_page(tmp_path / "again.html").read_text()
-    assert len(loaded) == 4
-    assert compare(runs).runs == ()  # the page shows two; more could fill the memory

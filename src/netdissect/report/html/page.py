@@ -28,6 +28,7 @@ _LATE_SCRIPTS = (
     "pages.js",
     "terms.js",
     "unit-sets.js",
+    "run-switch.js",
     "trust.js",
     "formulas.js",
     "run.js",
@@ -60,6 +61,8 @@ _LATE_SCRIPTS = (
     "concept-plot.js",
     "concept-page.js",
     "units-page.js",
+    "compare-data.js",
+    "compare-page.js",
     "panels.js",
     "share.js",
     "unit-image.js",
@@ -74,6 +77,7 @@ _STYLES = (
     "units.css",
     "unit.css",
     "share.css",
+    "compare.css",
 )
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
@@ -128,14 +132,30 @@ def write_pages(data: PageData, folder: Path) -> Path:
 
 def _write_page_files(data: PageData, folder: Path, write: Callable[[Path, bytes], None]) -> set[str]:
     """Write the files that ``index.html`` loads; return the names of the data files."""
+    write_app(folder, write)
+    return write_data_files(page_data.pack_page_data(data), folder / "data", write)
+
+
+def write_app(folder: Path, write: Callable[[Path, bytes], None]) -> None:
+    """Write the scripts, styles and fonts of the page into ``folder/app``."""
     fonts = (f"fonts/{font}.woff2" for font in _FONTS)
     for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, *fonts, "fonts/OFL.txt"):
         write(folder / "app" / name, read_static_file(name))
+
+
+def write_data_files(packed: Iterable[tuple[str, str]], folder: Path, write: Callable[[Path, bytes], None]) -> set[str]:
+    """Write data files into a folder by key and packed arguments; return their names."""
     written = set()
-    for key, text in page_data.pack_page_data(data):
-        write(folder / "data" / f"{key}.js", script_data.format_script(text).encode(errors=ESCAPE_UNENCODABLE))
+    for key, text in packed:
+        write(folder / f"{key}.js", script_data.format_script(text).encode(errors=ESCAPE_UNENCODABLE))
         written.add(f"{key}.js")
     return written
+
+
+def render_compared_run(data: PageData, number: int) -> str:
+    """Return the page of a run of a comparison, whose files are below ``runs/NUMBER/``; numbers start at 1."""
+    values = {**_describe_index(data), "compared": number}
+    return make_environment().get_template("index.html").render(values, policy=FOLDER_POLICY)
 
 
 def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
@@ -255,6 +275,7 @@ def _describe_index(data: PageData) -> dict[str, Any]:
         "classic": data.classic,
         "left_out": data.left_out,
         "method": METHOD,
+        "compared": None,
         "keyboard": _KEYBOARD,
         "early": _EARLY_SCRIPTS,
         "late": _LATE_SCRIPTS,

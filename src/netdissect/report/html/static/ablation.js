@@ -20,7 +20,7 @@
   // Resolves to the ablations of a layer; null without any.
   nd.loadAblation = async (layer) => {
     if (layer.ablation && !layer.ablations) {
-      const { facts, arrays } = await nd.get(`layer-${layer.index}-ablation`);
+      const { facts, arrays } = await nd.get(`layer-${layer.index}-ablation`, layer.runNumber);
       layer.ablations = { ...facts, ...arrays };
     }
     return layer.ablations || null;

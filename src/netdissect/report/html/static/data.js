@@ -2,6 +2,7 @@
 // Loads data files. A page opened from disk can load only scripts, images and fonts, so the data files are scripts that
 // call netdissect.put(key, facts, layout, base64): arrays with bytes of equal significance side by side, compressed by
 // zlib. In a single file the same arguments are in <script type="application/json"> blocks, which are never executed.
+// A comparison has the files of several runs below runs/1/, runs/2/, …, and those of their probe sets below probe-sets/1/, ….
 (() => {
   const TYPES = {
     u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i2: Int16Array, u4: Uint32Array, i4: Int32Array,
@@ -10,6 +11,9 @@
   const loaded = new Map();
   const waiting = new Map();
   const urls = new Map();
+  // The number of the run of a comparison that the page shows; 0 in the report of one run.
+  const current = Number(document.documentElement.dataset.run) || 0;
+  let compared = []; // the runs of a comparison: name, page, and the number of the probe set
   const IMAGE_TYPES = { png: "image/png", jpg: "image/jpeg", svg: "image/svg+xml" };
 
   function decodeBase64(base64) {
@@ -50,15 +54,24 @@
     return { facts, arrays };
   }
 
-  function put(key, facts, layout, base64) {
+  // Returns the folder of a file of a run: "" in the report of one run, and for files of the whole comparison, whose run is 0.
+  function findFolder(file, run) {
+    if (!run) return "";
+    return /^(labels|image\/probe)\//.test(file) ? `probe-sets/${compared[run - 1].probeSet}/` : `runs/${run}/`;
+  }
+
+  // Files of several runs have the same keys, so the element that loads a file says which it is.
+  function put(name, facts, layout, base64) {
+    const script = document.currentScript;
+    const key = (script && script.dataset.key) || name;
     const entry = waiting.get(key);
     waiting.delete(key);
     if (entry) unpack(facts, layout, base64).then(entry.resolve, entry.reject);
     else loaded.set(key, unpack(facts, layout, base64));
   }
 
-  function load(key) {
-    const block = document.getElementById(`data/${key}`);
+  function load(key, path) {
+    const block = document.getElementById(path);
     if (block) {
       const [, facts, layout, base64] = JSON.parse(`[${block.textContent}]`);
       block.remove();
@@ -67,21 +80,25 @@
     return new Promise((resolve, reject) => {
       waiting.set(key, { resolve, reject });
       const script = document.createElement("script");
-      script.src = `data/${key}.js`;
+      script.dataset.key = key;
+      script.src = `${path}.js`;
       script.onload = () => script.remove();
-      script.onerror = () => reject(new Error(`data/${key}.js is missing: keep all files of the folder html/`));
+      script.onerror = () => reject(new Error(`${path}.js is missing: keep all files of this folder`));
       document.head.append(script);
     });
   }
 
-  // Resolves to the facts and arrays of a file, which is loaded once.
-  function get(key) {
-    if (!loaded.has(key)) loaded.set(key, load(key));
+  // Resolves to the facts and arrays of a file of a run, which is loaded once; the run is the one that the page shows by default.
+  function get(name, run = current) {
+    const path = `${findFolder(name, run)}data/${name}`;
+    const key = run ? path : name;
+    if (!loaded.has(key)) loaded.set(key, load(key, path));
     return loaded.get(key);
   }
 
-  // Returns the URL of an image file: a path of the report's folder, or a blob in a single file.
-  function imageURL(path) {
+  // Returns the URL of an image file of a run: a path of the report's folder, or a blob in a single file.
+  function imageURL(file, run = current) {
+    const path = findFolder(file, run) + file;
     if (!urls.has(path)) {
       const block = document.getElementById(path);
       const type = IMAGE_TYPES[path.split(".").pop()];
@@ -91,5 +108,11 @@
     return urls.get(path);
   }
 
-  window.netdissect = { put, get, imageURL };
+  // Resolves to the runs of a comparison; to none in the report of one run.
+  async function loadComparedRuns() {
+    if (current) compared = (await get("runs", 0)).facts.runs;
+    return compared;
+  }
+
+  window.netdissect = { put, get, imageURL, loadComparedRuns, currentRun: current };
 })();

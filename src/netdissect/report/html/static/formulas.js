@@ -66,7 +66,7 @@
 
   // Resolves to the figures of the formulas of a layer's units; null without any.
   nd.loadFormulas = async (layer) => {
-    if (layer.formulas && !layer.formulaTables) layer.formulaTables = (await nd.get(`layer-${layer.index}-formulas`)).arrays;
+    if (layer.formulas && !layer.formulaTables) layer.formulaTables = (await nd.get(`layer-${layer.index}-formulas`, layer.runNumber)).arrays;
     return layer.formulaTables || null;
   };
 })();

@@ -4,15 +4,15 @@
   const nd = window.netdissect;
   const { make, setText } = nd;
 
-  // Makes a figure of the image at `place` with `caption` below it.
-  nd.makeTile = (place, { name, caption = [] }) => {
-    const image = make("img", { src: nd.run.getImageURL(place), alt: name || "", decoding: "async", draggable: false });
+  // Makes a figure of the image at `place` of a run with `caption` below it.
+  nd.makeTile = (place, { name, caption = [], run = nd.run }) => {
+    const image = make("img", { src: run.getImageURL(place), alt: name || "", decoding: "async", draggable: false });
     const mask = make("canvas", { "aria-hidden": "true" });
     const lines = make("canvas", { "aria-hidden": "true" });
     const frame = make("div.frame", {}, image, mask, lines);
     const tile = { place, frame, mask, lines, labels: null, element: make("figure.tile", {}, frame, caption.length ? make("figcaption", {}, caption) : null) };
-    frame.style.aspectRatio = `${nd.run.input[1]} / ${nd.run.input[0]}`;
-    tile.ready = nd.loadLabels(place).then((labels) => { tile.labels = labels; }, () => null);
+    frame.style.aspectRatio = `${run.input[1]} / ${run.input[0]}`;
+    tile.ready = nd.loadLabels(place, run).then((labels) => { tile.labels = labels; }, () => null);
     nd.answerOver(tile);
     return tile;
   };

@@ -27,11 +27,11 @@
 
   // Returns the axes that upsample a layer's grid to `height` x `width` pixels of the whole input, or to the label map.
   nd.makeAxes = (layer, height, width, onLabels) => {
-    const key = `${layer.index} ${height} ${width} ${onLabels ? "labels" : ""}`;
+    const key = `${layer.runNumber} ${layer.index} ${height} ${width} ${onLabels ? "labels" : ""}`;
     if (!axesCache.has(key)) {
       const pixels = [height, width];
       axesCache.set(key, [0, 1].map((side) => {
-        const input = nd.run.input[side];
+        const input = layer.input[side];
         const reduction = onLabels ? Math.max(1, Math.round(input / pixels[side])) : 1;
         const scale = onLabels ? 1 : input / pixels[side];
         return makeAxis(computeAnchors(layer.field, side, layer.grid[side], reduction), pixels[side], (pixel) => pixel * scale);
@@ -76,7 +76,7 @@
     await nd.loadLayer(layer);
     const file = Math.floor(layer.placeOf[unit] / layer.unitsPerFile);
     layer.grids = layer.grids || [];
-    layer.grids[file] = (await nd.get(`layer-${layer.index}-masks-${file}`)).arrays.codes;
+    layer.grids[file] = (await nd.get(`layer-${layer.index}-masks-${file}`, layer.runNumber)).arrays.codes;
     return nd.getGrids(layer, unit);
   };
 

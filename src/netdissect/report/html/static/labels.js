@@ -2,15 +2,15 @@
 // Label maps of images: the mask and outline of a concept, the labels at a point, and the share of a unit's mask on a concept.
 (() => {
   const nd = window.netdissect;
-  const loaded = new Map();
 
-  // Resolves to the label map of the image at `place`, or null if there is none.
-  nd.loadLabels = (place) => {
-    if (!loaded.has(place)) loaded.set(place, nd.run.getLabels(place).then((file) => file && decode(file)));
-    return loaded.get(place);
+  // Resolves to the label map of the image at `place` of a run, or null if there is none.
+  nd.loadLabels = (place, run = nd.run) => {
+    run.labelMaps = run.labelMaps || new Map();
+    if (!run.labelMaps.has(place)) run.labelMaps.set(place, run.getLabels(place).then((file) => file && decode(file, run)));
+    return run.labelMaps.get(place);
   };
 
-  function decode({ facts, arrays }) {
+  function decode({ facts, arrays }, run) {
     const [height, width] = facts.size;
     const size = height * width;
     const planes = [];
@@ -21,8 +21,8 @@
     }
     const concepts = new Set([...arrays.codes, ...arrays.whole]);
     concepts.delete(0);
-    const kinds = new Set([...concepts].map((code) => nd.run.category[code - 1]));
-    return { height, width, planes, whole: [...arrays.whole], concepts, kinds };
+    const kinds = new Set([...concepts].map((code) => run.category[code - 1]));
+    return { run, height, width, planes, whole: [...arrays.whole], concepts, kinds };
   }
 
   // Returns the pixels that are labeled with a concept, Uint8Array(height * width), or null if there are none.
@@ -56,7 +56,7 @@
     const codes = new Set([...labels.planes.map((plane) => plane[y * labels.width + x]), ...labels.whole]);
     codes.delete(0);
     return [...codes].map((code) => code - 1)
-      .sort((a, b) => nd.run.category[a] - nd.run.category[b]);
+      .sort((a, b) => labels.run.category[a] - labels.run.category[b]);
   };
 
   // Returns the outline of a pixel mask as closed lines through the middles of its pixels' sides.

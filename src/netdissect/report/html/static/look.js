@@ -190,7 +190,7 @@
 
   async function start() {
     const { facts } = await nd.get("look");
-    nd.run = { ...facts, layers: facts.layers.map((layer, index) => ({ ...layer, index })) };
+    nd.run = { ...facts, layers: facts.layers.map((layer, index) => ({ ...layer, index, input: facts.input })) };
     if (!nd.run.images.length || !nd.run.layers.length) return;
     byId("body").hidden = false;
     buildControls();

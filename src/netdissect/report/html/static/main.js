@@ -93,6 +93,7 @@
     byId("missing").hidden = true;
     if (!run.layers.length) return;
     nd.buildNavigation();
+    nd.buildRunSwitch();
     nd.buildLayers();
     nd.buildThreshold();
     nd.buildTrust();

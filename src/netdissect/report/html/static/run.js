@@ -8,9 +8,23 @@
   const nd = window.netdissect;
 
   nd.loadRun = async () => {
-    const { facts, arrays } = await nd.get("run");
+    nd.comparedRuns = await nd.loadComparedRuns();
+    nd.run = await nd.openRun(nd.currentRun);
+    return nd.run;
+  };
+
+  // Resolves to a run, by its number in a comparison; 0 in the report of one run.
+  const opened = new Map();
+  nd.openRun = (number) => {
+    if (!opened.has(number)) opened.set(number, readRun(number));
+    return opened.get(number);
+  };
+
+  async function readRun(number) {
+    const { facts, arrays } = await nd.get("run", number);
     const run = {
       ...facts,
+      number, // by which its files are found
       anyChance: facts.layers.some((layer) => layer.trust && layer.trust.shifts),
       category: arrays.category, // of every concept
       conceptNumber: arrays.number,
@@ -27,16 +41,15 @@
     run.anyLabels = run.hasLabels.includes(1);
     run.examplesEach = run.concepts.length ? run.examples.length / run.concepts.length : 0;
     // `place` is an image's position among the cached images.
-    run.getImageURL = (place) => nd.imageURL(`image/probe/${String(run.row[place]).padStart(6, "0")}.${run.png[place] ? "png" : "jpg"}`);
-    run.getLabels = (place) => (run.hasLabels[place] ? nd.get(`labels/${String(run.row[place]).padStart(6, "0")}`) : Promise.resolve(null));
-    run.loadNames = async () => { run.names = run.names || (await nd.get("names")).facts; };
-    nd.run = run;
+    run.getImageURL = (place) => nd.imageURL(`image/probe/${String(run.row[place]).padStart(6, "0")}.${run.png[place] ? "png" : "jpg"}`, number);
+    run.getLabels = (place) => (run.hasLabels[place] ? nd.get(`labels/${String(run.row[place]).padStart(6, "0")}`, number) : Promise.resolve(null));
+    run.loadNames = async () => { run.names = run.names || (await nd.get("names", number)).facts; };
     return run;
-  };
+  }
 
   function makeLayer(facts, index, arrays, run) {
     const kinds = facts.kinds = run.categories.length;
-    const layer = { ...facts, index, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
+    const layer = { ...facts, index, runNumber: run.number, input: run.input, column: arrays[`${index}.column`], score: arrays[`${index}.score`], best: arrays[`${index}.best`],
       next: arrays[`${index}.next`], nextScore: arrays[`${index}.nextScore`], // the second best concept of all
       q: arrays[`${index}.q`], qReference: arrays[`${index}.qReference`], deviations: arrays[`${index}.deviations`], ends: arrays[`${index}.ends`], // undefined without trust tables
       formulaColumns: arrays[`${index}.formulaColumns`], formulaOperators: arrays[`${index}.formulaOperators`] }; // undefined without formulas
@@ -134,7 +147,7 @@
   // Loads a layer's exemplars, thresholds and the scales of its grids.
   nd.loadLayer = async (layer) => {
     if (!layer.images) {
-      const { arrays } = await nd.get(`layer-${layer.index}`);
+      const { arrays } = await nd.get(`layer-${layer.index}`, layer.runNumber);
       // `images`, `maxima`, `pixels` and `labeled` have layer.slots entries a unit; the last two only where the run has groups.
       const { images, maxima, pixels, labeled, scale, threshold, rank } = arrays;
       Object.assign(layer, { images, maxima, pixels, labeled, scale, T: threshold, stored: rank });
@@ -151,21 +164,21 @@
   };
 
   nd.loadCounts = async (layer) => {
-    if (!layer.counts) layer.counts = (await nd.get(`layer-${layer.index}-counts`)).arrays;
+    if (!layer.counts) layer.counts = (await nd.get(`layer-${layer.index}-counts`, layer.runNumber)).arrays;
     return layer.counts;
   };
 
   // Resolves to the trust tables of a layer's units; null without any.
   nd.loadTrust = async (layer) => {
     if (layer.trust && !layer.tables) {
-      const { facts, arrays } = await nd.get(`layer-${layer.index}-trust`);
+      const { facts, arrays } = await nd.get(`layer-${layer.index}-trust`, layer.runNumber);
       layer.tables = { ...facts, ...arrays };
     }
     return layer.tables || null;
   };
 
   // Resolves to the panels of a layer's page and of its units' pages.
-  nd.loadPanels = async (layer) => (layer.panels ? (await nd.get(`layer-${layer.index}-panels`)).facts : { layer: [], units: [] });
+  nd.loadPanels = async (layer) => (layer.panels ? (await nd.get(`layer-${layer.index}-panels`, layer.runNumber)).facts : { layer: [], units: [] });
 
   // Returns score, IoU, precision, recall and attainable IoU of a unit and a concept from their counts. The score is IoU unless
   // the run has another.
