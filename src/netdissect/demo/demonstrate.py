@@ -84,7 +84,8 @@ def run_demo(out: Path, *, classic: bool = False, progress: Progress | None = No
 
     def add_control(run: Result) -> Result:
         found = record_control("random weights", UNTRAINED, control, run.layers, run.settings.threshold)
-        return run if found in run.controls else replace(run, controls=(*run.controls, found))
+        others = (each for each in run.controls if (each.name, each.kind) != (found.name, found.kind))
+        return run if found in run.controls else replace(run, controls=(*others, found))
 
     concepts, settings, folder = api.check_inputs(data, Settings(classic=classic), out)
     trained = api.dissect_checked(

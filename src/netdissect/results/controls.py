@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 UNTRAINED = "untrained"
 #: Fields of `ControlLayer` that count something.
 _COUNTS = ("units", "total", "unique")
+#: Fields that have a value for every unit.
+_TABLES = ("scores", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class ControlLayer:
         times: times chance (docs/trust.md).
         times_low: lower end of its 95 % interval.
         times_high: upper end of its 95 % interval.
+        scores: score of every unit's label, from 0 on; None in a run of an earlier version.
+        labels: label of every unit, as in ``label.csv``, empty for none; None in a run of an earlier version.
     """
 
     units: int
@@ -45,6 +49,8 @@ class ControlLayer:
     times: float | None = None
     times_low: float | None = None
     times_high: float | None = None
+    scores: tuple[float, ...] | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,8 @@ def _record_layer(layer: LayerResult, threshold: float) -> ControlLayer:
         None if spread is None else spread.units_sd,
         None if spread is None else spread.unique_sd,
         *((None,) * 3 if trust is None else (trust.times, trust.times_low, trust.times_high)),
+        tuple(layer.label_scores.tolist()),
+        tuple(layer.vocabulary.names[column] if column >= 0 else "" for column in layer.labels.tolist()),
     )
 
 
@@ -126,7 +134,12 @@ def _parse_control_layer(values: Mapping[str, Any]) -> ControlLayer:
     found: dict[str, Any] = {name: check_whole_number(values[name], 0) for name in _COUNTS}
     if not found["unique"] <= found["units"] <= found["total"]:
         raise ValueError("a control has more unique detectors than detectors, or more detectors than units")
-    for name in (field.name for field in fields(ControlLayer) if field.name not in _COUNTS):
+    for name in (field.name for field in fields(ControlLayer) if field.name not in (*_COUNTS, *_TABLES)):
         number = values.get(name)
         found[name] = None if number is None else check_number(number, 0)
+    if values.get("scores") is not None:
+        found["scores"] = tuple(check_number(score, 0) for score in values["scores"])
+        found["labels"] = tuple(check_string(label) for label in values["labels"])
+        if not len(found["scores"]) == len(found["labels"]) == found["total"]:
+            raise ValueError("a control does not have one score and one label for every unit")
     return ControlLayer(**found)

@@ -87,7 +87,7 @@ FOLDER_POLICY = (
 )
 #: Names of data files that a report writes.
 _DATA_FILE = re.compile(
-    r"(run|names|atlas|probe|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js"
+    r"(run|names|atlas|probe|story|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js"
 )
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 #: The last sentence of every page.
