@@ -56,6 +56,12 @@ _LATE_SCRIPTS = (
     "unit-formula.js",
     "ablation.js",
     "class-curves.js",
+    "short-names.js",
+    "story.js",
+    "lead.js",
+    "how-to-read.js",
+    "unit-squares.js",
+    "emergence.js",
     "network-page.js",
     "unit-page.js",
     "concept-plot.js",
@@ -78,6 +84,7 @@ _STYLES = (
     "unit.css",
     "share.css",
     "compare.css",
+    "network.css",
 )
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"

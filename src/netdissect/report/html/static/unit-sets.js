@@ -50,7 +50,9 @@
   // Returns the part of an address that names a set.
   nd.encodeSet = (set) => (set ? `set=${encodeURIComponent(set).replace(/%(3A|3B|2C|2F|40)/g, decodeURIComponent)}` : "");
 
-  // Lists of units that rules find, by id: { id, title, rule, find: (layer) => units of a layer, in order }.
+  // Lists of units that rules find, by id: { id, title, rule: () => words, find: (layer) => units of a layer, in order }, and, where
+  // they have them, `needs: () => whether the run has what the rule asks`, and `order: (layer, unit) => a number`, by which units of
+  // several layers come, the largest first; otherwise the last layer comes first.
   nd.unitLists = new Map();
   nd.addUnitList = (list) => nd.unitLists.set(list.id, list);
 
@@ -59,14 +61,15 @@
     title: "Detectors",
     rule: () => `Units whose best concept is at or above the threshold, ${nd.run.scoreTitle} ≥ ${nd.formatThreshold(nd.state.cut)}${nd.state.beyond ? ", and beyond chance" : ""}; best first.`,
     find: (layer) => [...nd.getCounter(layer).ranked.subarray(0, nd.countDetectors(layer, nd.state.cut))],
-    byScore: true,
+    order: (layer, unit) => layer.labelScore[unit],
   });
 
   // Returns the units of a list as [layer's index, unit], of one layer or of all.
   nd.listUnits = (list, layer = null) => {
-    const layers = nd.run.layers.filter((each) => layer === null || each.index === layer);
+    const layers = nd.run.layers.filter((each) => layer === null || each.index === layer).reverse();
     const found = layers.flatMap((each) => Array.from(list.find(each), (unit) => [each.index, unit]));
-    const score = ([index, unit]) => nd.run.layers[index].labelScore[unit];
-    return list.byScore && layers.length > 1 ? found.sort((a, b) => score(b) - score(a)) : found;
+    if (!list.order) return found;
+    const keys = new Map(found.map((pair) => [pair, list.order(nd.run.layers[pair[0]], pair[1])]));
+    return found.sort((a, b) => keys.get(b) - keys.get(a) || a[0] - b[0] || a[1] - b[1]);
   };
 })();
