@@ -36,7 +36,9 @@ def open_network(visiting, folder, query="", **options):
 
 
 def list_detectors(result, cut):
-    return {name: [row for row in layer.units if row.label and row.score >= cut] for name, layer in result.layers.items()}
+    return {
+        name: [row for row in layer.units if row.label and row.score >= cut] for name, layer in result.layers.items()
+    }
 
 
 @pytest.mark.parametrize("cut", [0.04, 0.1])
@@ -177,7 +179,11 @@ def test_how_to_read_shows_a_unit_of_the_run_in_sixty_words(visiting, controlled
     assert visit.page.locator(".reading .tile").count() == 3
     words = [*visit.page.locator(".reading figcaption").all_inner_texts(), visit.text(".reading .overlap > p")]
     assert 30 < len(" ".join(words).split()) <= 75
-    assert visit.page.locator(".overlap-bar").get_attribute("aria-label").startswith("Of the pixels in the mask or the label")
+    assert (
+        visit.page.locator(".overlap-bar")
+        .get_attribute("aria-label")
+        .startswith("Of the pixels in the mask or the label")
+    )
 
 
 def test_a_run_without_trust_groups_and_controls_has_a_first_page_too(visiting, tmp_path):

@@ -4,6 +4,7 @@
   const nd = window.netdissect;
   const { make } = nd;
   const TRIED = 12; // best units that are asked for an image with mask and label
+  const CLEAR = 0.3; // share of a mask on its label that shows what is meant
 
   // Makes the section; it fills itself when it comes near the window, and stays hidden where no unit can be shown.
   nd.makeHowToRead = () => {
@@ -33,6 +34,7 @@
     const whole = new Set(["scene", "texture"]);
     const units = [...layer.sure.ranked.subarray(0, nd.countDetectors(layer, run.threshold, layer.sure))];
     const local = units.filter((unit) => !whole.has(run.categories[layer.best[unit]]));
+    let best = null;
     for (const unit of [...local, ...units].slice(0, TRIED)) {
       const concept = layer.label[unit];
       for (const group of ["on_concept", "strongest"]) {
@@ -44,11 +46,13 @@
           if (!labels || !labels.concepts.has(concept + 1) || labels.whole.includes(concept + 1)) continue;
           const grids = await nd.loadGrids(layer, unit);
           const share = nd.measureShare(layer, grids, nd.decodeValues(layer, unit), slot, labels, concept);
-          if (share !== null && share > 0.3) return { layer, unit, concept, slot, place, grids };
+          const found = { layer, unit, concept, slot, place, grids, share };
+          if (share > CLEAR) return found;
+          if (share > (best ? best.share : 0)) best = found;
         }
       }
     }
-    return null;
+    return best;
   }
 
   function build(view) {
