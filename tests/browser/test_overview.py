@@ -93,7 +93,7 @@ def test_search_finds_units_by_concept_and_by_number(visit, drawn):
     open_layer(visit, folder)
     layer = result.layers[LAYER]
     best = layer.units[0]
-    visit.page.keyboard.press("/")
+    visit.page.keyboard.press("f")
     visit.page.keyboard.type(display_name(best.label))
     visit.settle()
     names = visit.page.locator("#cards .card").all_inner_texts()
@@ -114,7 +114,7 @@ def test_search_finds_units_by_concept_and_by_number(visit, drawn):
 
 def test_what_is_typed_right_after_escape_is_a_search_of_its_own(visit, drawn):
     open_layer(visit, drawn[1])
-    visit.page.keyboard.press("/")
+    visit.page.keyboard.press("f")
     visit.page.keyboard.type("a")
     visit.settle()
     left = visit.page.evaluate("""() => {

@@ -261,10 +261,11 @@ def test_the_keyboard_does_it_all(visit, drawn):
     key("ArrowLeft"), visit.settle()
     assert state()["unit"] == first
     key("/")
-    assert visit.page.evaluate("document.activeElement.id") == "search"
+    assert visit.page.evaluate("document.activeElement.id") == "find"
     key("?")
     assert not visit.page.locator("#help").is_visible()  # typed into the search
     key("Escape"), key("Escape"), visit.settle()
+    assert state()["view"] == "unit"
     key("?")
     assert visit.page.locator("#help").is_visible()
     key("Escape")

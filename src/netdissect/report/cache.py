@@ -124,7 +124,8 @@ class ReportCache:
         counts = {row: count for row, count in zip(rows, counted, strict=True) if count is not None}
         table = np.array(list(counts.values()), np.int64).reshape(len(counts), self._concepts)
         examples = label_maps.choose_examples(np.array(list(counts), np.int64), table)
-        return LabelCache({row: self._label_files[row] for row in counts}, examples, (table > 0).sum(axis=0))
+        files = {row: self._label_files[row] for row in counts}
+        return LabelCache(files, examples, (table > 0).sum(axis=0), *label_maps.find_companions(table))
 
     def _count_pixels(
         self, row: int, source: ImageSource, write: Callable[[Path, bytes], None]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Example images of a concept, at most.
 EXAMPLES_PER_CONCEPT = 8
+#: Concepts that are named as labeled beside a concept, at most.
+COMPANIONS = 8
 #: Images considered for each concept, and the cosine of two images' pixel counts above which they count as similar.
 _CANDIDATES = 48
 _SIMILAR = 0.93
@@ -36,11 +38,15 @@ class LabelCache:
         files: the label maps by row, in rising order.
         examples: rows of the example images of each concept, int64, shape (C, EXAMPLES_PER_CONCEPT); -1 where there are fewer.
         labeled: number of cached label maps that have each concept, int64, shape (C,).
+        companions: the concepts that are most often labeled beside each, by `find_companions`.
+        together: number of cached label maps that have both.
     """
 
     files: Mapping[int, Path]
     examples: NDArray[np.int64]
     labeled: NDArray[np.int64]
+    companions: NDArray[np.int64]
+    together: NDArray[np.int64]
 
 
 def count_pixels(labels: Labels, concepts: int) -> NDArray[np.int64]:
@@ -78,6 +84,33 @@ def choose_examples(rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArr
         found = rows[candidates[[*chosen, *others[: EXAMPLES_PER_CONCEPT - len(chosen)]]]]
         examples[concept, : found.size] = found
     return examples
+
+
+def find_companions(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each concept those whose images are most nearly the same, and the number of images with both.
+
+    Nearness is the Jaccard index: the images that have both, divided by those that have either.
+
+    Args:
+        counts: pixels of each concept in each label map, int64, shape (n, C).
+
+    Returns:
+        two int64 arrays of shape (C, COMPANIONS), nearest first: columns of the concepts, -1 where there are fewer, and numbers of
+        label maps.
+    """
+    concepts = counts.shape[1]
+    companions = np.full((concepts, COMPANIONS), -1, np.int64)
+    together = np.zeros((concepts, COMPANIONS), np.int64)
+    present = (counts > 0).astype(np.float32)  # exact up to 2**24 images
+    images = present.sum(axis=0)
+    for concept in np.flatnonzero(images):
+        both = present[:, concept] @ present
+        likeness = both / (images[concept] + images - both)
+        likeness[concept] = 0
+        order = np.argsort(-likeness, kind="stable")[:COMPANIONS]
+        order = order[both[order] > 0]
+        companions[concept, : order.size], together[concept, : order.size] = order, both[order]
+    return companions, together
 
 
 def encode_label_script(row: int, labels: Labels) -> str:

@@ -38,7 +38,12 @@ _LATE_SCRIPTS = (
     "masks.js",
     "labels.js",
     "state.js",
+    "missing.js",
     "history.js",
+    "words.js",
+    "search-index.js",
+    "search-results.js",
+    "search-box.js",
     "filter.js",
     "exemplars.js",
     "layers.js",
@@ -79,6 +84,7 @@ _LATE_SCRIPTS = (
 #: Style sheets, in this order: of all pages, then of single ones.
 _STYLES = (
     "style.css",
+    "search.css",
     "terms.css",
     "units.css",
     "unit.css",
@@ -94,13 +100,14 @@ FOLDER_POLICY = (
 )
 #: Names of data files that a report writes.
 _DATA_FILE = re.compile(
-    r"(run|names|atlas|probe|story|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js"
+    r"(run|names|concepts|atlas|probe|story|layer-\d+(-counts|-trust|-formulas|-ablation|-panels|-masks-\d+)?)\.js"
 )
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 #: The last sentence of every page.
 METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
-    (("/",), "search by concept, unit number or formula"),
+    (("/",), "search concepts, units, layers and images"),
+    (("f",), "filter the units of a layer by concept, number or formula"),
     (("←", "→", "↑", "↓"), "move between units; on a unit’s page, previous and next"),
     (("Enter",), "open"),
     (("Esc",), "clear the search, or go back"),

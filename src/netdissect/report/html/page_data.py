@@ -6,6 +6,7 @@
 - ``atlas``: places of all units on a map, and the units most like each
 - ``probe``: what any unit reaches with every concept, and what its size allows
 - ``story``: units that rules find, intervals of scores, and what controls reach; for the first page and lists of units
+- ``concepts``: synonyms, best scores by layer and companions of every concept; for search and the pages of concepts
 - ``layer-N``: exemplar images of the layer's units
 - ``layer-N-counts``: I and A of every unit and concept, pixels of all masks, histograms; for the pages of a unit and of a concept
 - ``layer-N-trust``: intervals, chance and label sets of every unit, if the run has trust tables
@@ -27,6 +28,7 @@ from netdissect.report.category_colors import assign_color_slots
 from netdissect.report.html import (
     analysis_data,
     atlas_data,
+    concept_data,
     exemplar_data,
     mask_grids,
     probe_data,
@@ -88,6 +90,7 @@ def pack_page_data(data: PageData) -> Iterator[tuple[str, str]]:
         yield atlas_data.KEY, atlas_data.pack_atlas(layers, data.result.network.input_size)
         yield probe_data.KEY, probe_data.pack_probe_set(layers)
     yield "story", story_data.pack_story(data.result)
+    yield concept_data.KEY, concept_data.pack_concepts(data.result, data.labels)
     for number, layer in enumerate(data.result.layers.values()):
         yield from _pack_layer(number, layer, rows)
         if data.has_panels(number):

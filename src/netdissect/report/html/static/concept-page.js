@@ -11,11 +11,7 @@
     element: document.getElementById("page"),
     path: ({ concept }) => `${nd.run.conceptNumber[concept]}/${encodeURIComponent(nd.run.concepts[concept])}`,
     query: ({ layer }) => (layer ? `in=${encodeURIComponent(nd.run.layers[layer].name)}` : ""),
-    parse: ([number], words) => {
-      const concept = nd.run.conceptAt.get(Number(number));
-      if (concept === undefined) throw new Error(`No concept “${number ?? ""}” in this probe set.`);
-      return { concept, layer: words.has("in") ? nd.findLayer(words.get("in")) : 0 };
-    },
+    parse: ([number], words) => ({ concept: nd.findConcept(number), layer: words.has("in") ? nd.findLayer(words.get("in")) : 0 }),
     draw: (changed) => drawConcept(changed),
   });
 

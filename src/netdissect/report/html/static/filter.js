@@ -4,15 +4,11 @@
   const nd = window.netdissect;
   const cache = { key: "", units: null };
 
-  // Returns a test of whether a unit matches a search: by its number, its label, another concept that reaches the threshold, or
-  // its formula.
+  // Returns a test of whether a unit fits a search: by its number, its label, another concept that reaches the threshold, or its
+  // formula.
   function makeSearch(layer, query, cut) {
-    const text = query.trim().toLowerCase();
-    if (!text) return null;
-    if (/^\d+$/.test(text)) return (unit) => String(unit + 1).startsWith(text);
-    const hits = new Set();
-    nd.run.concepts.forEach((name, concept) => { if (name.toLowerCase().includes(text)) hits.add(concept); });
-    return (unit) => nd.listConcepts(layer, unit, cut).some((concept) => hits.has(concept)) || nd.matchesFormula(layer, unit, text);
+    const matcher = nd.makeMatcher(query);
+    return matcher && ((unit) => matcher.unit(layer, unit, cut) !== nd.FIT.none);
   }
 
   function makeFilter(layer, show, cut) {
@@ -49,12 +45,9 @@
     return cache.units;
   };
 
-  // Returns the concepts whose name contains the search, best match first.
+  // Returns the concepts that a search finds, best match first.
   nd.findConcepts = (query, most) => {
-    const text = query.trim().toLowerCase();
-    if (!text || /^\d+$/.test(text)) return [];
-    const rank = (name) => (name === text ? 0 : name.startsWith(text) ? 1 : name.includes(text) ? 2 : 3);
-    return nd.run.concepts.map((name, concept) => [rank(name.toLowerCase()), concept])
-      .filter(([order]) => order < 3).sort((a, b) => a[0] - b[0]).slice(0, most).map(([, concept]) => concept);
+    const matcher = /^\d*$/.test(query.trim()) ? null : nd.makeMatcher(query);
+    return matcher ? nd.matchConcepts(matcher, nd.countUnitsOf).slice(0, most).map(({ concept }) => concept) : [];
   };
 })();

@@ -18,7 +18,8 @@
     ".": () => nd.stepThreshold(1),
     "[": () => stepLayer(-1),
     "]": () => stepLayer(1),
-    "/": () => {
+    "/": () => nd.focusSearch(),
+    f: () => {
       if (nd.state.view !== "layer") nd.go({ view: "layer" });
       byId("search").focus();
       byId("search").select();

@@ -30,15 +30,19 @@
     nd.grid.draw();
   };
 
+  // Draws what a search changes.
+  function drawFound() {
+    const layer = nd.run.layers[nd.state.layer];
+    nd.drawToolbar(layer, nd.recount(layer, nd.state.cut));
+    nd.grid.draw();
+  }
+
   function draw(changed) {
     const { state, run } = nd;
     const overview = state.view === "layer";
     const page = nd.pages.get(state.view);
     const newPage = changed.has("view") || changed.has("start");
-    if (changed.has("missing") || newPage) {
-      byId("missing").hidden = !state.missing;
-      byId("missing").textContent = state.missing;
-    }
+    if (changed.has("missing") || newPage) nd.drawMissing();
     nd.drawNavigation();
     if (newPage) {
       byId("overview").hidden = !overview;
@@ -52,7 +56,8 @@
     if (overview) {
       if (newPage || changed.has("layer")) document.title = `${run.network}, ${run.layers[state.layer].name}`;
       nd.drawStyles();
-      nd.drawOverview();
+      if ([...changed].every((name) => name === "query")) drawFound();
+      else nd.drawOverview();
       if (newPage || changed.has("theme") || changed.has("size")) nd.drawClassCurves();
     } else {
       if (newPage) changed.add("view");
@@ -94,6 +99,7 @@
     if (!run.layers.length) return;
     nd.buildNavigation();
     nd.buildRunSwitch();
+    nd.buildSearch();
     nd.buildLayers();
     nd.buildThreshold();
     nd.buildTrust();

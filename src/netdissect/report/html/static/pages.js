@@ -60,11 +60,4 @@
     parse: ([name]) => ({ layer: nd.findLayer(name) }),
     focus: (left, elsewhere) => nd.grid.focusAddress(left, elsewhere),
   });
-
-  // Returns the index of the layer with a name; throws an Error if the run has none.
-  nd.findLayer = (name = "") => {
-    const index = nd.run.layers.findIndex((layer) => layer.name === name || layer.stem === name);
-    if (index < 0) throw new Error(`No layer “${name}” in this run.`);
-    return index;
-  };
 })();

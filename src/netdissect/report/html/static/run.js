@@ -168,6 +168,12 @@
     return layer.counts;
   };
 
+  // Resolves to what is known of all concepts: synonyms, best scores by layer, companions.
+  nd.loadConcepts = async () => {
+    const { facts, arrays } = await nd.get("concepts");
+    return { ...facts, ...arrays };
+  };
+
   // Resolves to the trust tables of a layer's units; null without any.
   nd.loadTrust = async (layer) => {
     if (layer.trust && !layer.tables) {

@@ -5,12 +5,13 @@
 // `cut` is the detection threshold that the page shows: the score from which a unit counts as a detector.
 (() => {
   const nd = window.netdissect;
+  nd.noNear = []; // links to what is near to something that is missing: none
   const listeners = [];
   let pending = null;
   let written = null;
 
   const state = nd.state = {
-    view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false,
+    view: "network", missing: "", near: nd.noNear, layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false,
   };
 
   // Registers a function to be called with the names of what has changed, once a frame at most.
@@ -84,15 +85,15 @@
   // Returns the state in an address; missing or invalid parts have their defaults.
   nd.parseAddress = (hash) => {
     const { run } = nd;
-    const found = { view: "network", missing: "", layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false };
+    const found = { view: "network", missing: "", near: nd.noNear, layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
     const [view, ...parts] = path.split("/").map(decodePart);
     const words = new URLSearchParams(query);
     try {
-      if (view && !nd.pages.has(view)) throw new Error(`No page “${view}” in this report.`);
+      if (view && !nd.pages.has(view)) throw nd.makeMissing(`No page “${view}” in this report.`);
       if (view) Object.assign(found, { view, ...nd.pages.get(view).parse(parts, words) });
     } catch (error) {
-      Object.assign(found, { view: "network", missing: error.message });
+      Object.assign(found, { view: "network", missing: error.message, near: error.near || nd.noNear });
     }
     const cut = Number(words.get("cut"));
     if (words.has("cut") && cut >= 0 && cut <= 1) found.cut = cut;

@@ -9,6 +9,7 @@
   nd.buildToolbar = () => {
     const search = byId("search");
     search.addEventListener("input", () => nd.change({ query: search.value }));
+    search.addEventListener("focus", nd.prepareSearch);
     byId("sort").addEventListener("change", (event) => nd.change({ sort: event.target.value }));
     const names = ["all", ...nd.run.categories, "below"];
     buttons = names.map((name, at) => {
@@ -50,7 +51,7 @@
     setText(byId("found-number"), nd.formatCount(shown));
     setText(byId("found-rest"), ` of ${nd.formatUnits(layer.units)} in ${layer.name}`);
     byId("nothing").hidden = shown > 0;
-    setText(byId("nothing"), `No unit ${state.beyond ? "beyond chance " : ""}matches this search at this threshold. Esc clears it.`);
+    if (!shown) byId("nothing").replaceChildren(...nd.makeNothing(layer, state.query));
     drawSuggestions(state.query);
   };
 

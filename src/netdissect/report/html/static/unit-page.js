@@ -13,7 +13,7 @@
     parse: ([name, number]) => {
       const layer = nd.findLayer(name);
       const { units } = nd.run.layers[layer];
-      if (!(Number(number) >= 1 && Number(number) <= units)) throw new Error(`No unit “${number ?? ""}” in layer ${name}, which has units 1 to ${units}.`);
+      if (!(Number(number) >= 1 && Number(number) <= units)) throw nd.makeMissing(`No unit “${number ?? ""}” in layer ${name}, which has units 1 to ${units}.`, [[name, { view: "layer", layer }]]);
       return { layer, unit: Math.floor(Number(number)) - 1 };
     },
     up: ({ layer }) => ({ view: "layer", layer }),

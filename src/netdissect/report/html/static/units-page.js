@@ -21,7 +21,7 @@
   function drawUnits(changed, element) {
     const { set } = nd.state;
     if (!page || page.set !== set || changed.has("view")) build(set, element);
-    else if (changed.has("cut") || changed.has("beyond")) list();
+    else if (changed.has("cut") || changed.has("beyond") || changed.has("query")) list();
     else for (const batch of page.batches) batch.fit();
   }
 
