@@ -39,7 +39,7 @@ def wait_for_card(visit, unit):
 
 @pytest.mark.parametrize("how", ["escape", "up", "back"])
 def test_after_stepping_through_units_one_way_back_leads_to_the_cards(visit, drawn, how):
-    open_layer(visit, drawn[1], "?q=e")
+    open_layer(visit, drawn[1], "?q=object")
     follow_card(visit, 2)
     step(visit, "ArrowRight", 3)
     unit = visit.page.evaluate("netdissect.state.unit") + 1
@@ -51,7 +51,7 @@ def test_after_stepping_through_units_one_way_back_leads_to_the_cards(visit, dra
     else:
         visit.page.go_back()
     wait_for_card(visit, unit)
-    assert visit.page.evaluate("netdissect.state.query") == "e"
+    assert visit.page.evaluate("netdissect.state.query") == "object"
     assert visit.page.evaluate("history.length") == length
 
 
