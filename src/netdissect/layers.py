@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 _RUN_FILES = (
     "run.json", "files.txt", "report.html", "model-card.md", "model-card.png", "rotation.svg", "rotation.png", "rotation.csv",
     "html/index.html", "html/app", "html/data", "html/image", "html/image/probe", "html/image/layer-graph.svg",
-    "html/image/layer-graph.png", "html/image/layer-graph.csv",
+    "html/image/layer-graph.png", "html/image/layer-graph.csv", "html/image/layer-graph.pdf", "rotation.pdf",
+    *(f"figures/{name}.svg" for name in ("layers", "detectors", "scores", "emergence")),
 )  # fmt: skip
 #: All files of a layer, by its stem.
 _LAYER_FILES = (
     "{}-result.csv", "{}.parquet", "{}.npz", "{}-image-maxima.parquet", "{}-trust.csv", "{}-trust.parquet", "{}-trust.npz",
     "html/{}.html", "html/image/{}-bargraph.svg", "html/image/{}-bargraph.png", "html/image/{}-bargraph.csv",
+    "html/image/{}-bargraph.pdf", "figures/{}-concepts.svg", "figures/{}-ablation.svg",
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def discriminate(
 ) -> None:
     """Measure how well a linear classifier tells classes apart by each layer's activations, beside its unique detectors.
 
-    Writes discrimination.json, .csv, .svg and .png into the run folder.
+    Writes discrimination.json, .csv, .svg, .pdf and .png into the run folder.
 
     Args:
         run: Run folder.
@@ -59,4 +59,4 @@ def discriminate(
         print_line(line)
     for note in answer.notes:
         print_line(f"note: {note}")
-    print_line(f"figure: {run / 'discrimination.svg'} (and .png, .csv, .json)")
+    print_line(f"figure: {run / 'discrimination.svg'} (and .pdf, .png, .csv, .json)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from netdissect.cli.console import ProgressBars, print_line
 from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
@@ -20,6 +20,7 @@ def report(
     lite: Annotated[bool, SWITCH] = False,
     classic: Annotated[bool, SWITCH] = False,
     card: Annotated[bool, SWITCH] = False,
+    width: Annotated[Literal["column", "text", "slide"] | None, describe_default("no figures")] = None,
     quiet: Annotated[bool, SWITCH] = False,
 ) -> None:
     """Write the report of a finished run again; this needs neither the network nor a forward pass.
@@ -34,6 +35,8 @@ def report(
         classic: Also write the released code's pages: a strip of images for every unit. Without it, those of an earlier
             report are removed.
         card: Also write a section for a model card, RUN/model-card.md, with its figure.
+        width: Also write every figure for a paper into RUN/figures, true to size: in a column (3.25 inches), over a text
+            (5.5) or on a slide (10).
         quiet: Show no progress.
     """
     from dataclasses import replace
@@ -53,3 +56,6 @@ def report(
         print_line(f"single file: {run / name} ({(run / name).stat().st_size / 1e6:.1f} MB)")
     if card:
         print_line(f"model card: {result.write_model_card(run)}")
+    if width is not None:
+        number = len(result.write_figures(run, width=width))
+        print_line(f"figures: {number} in {run / 'figures'} (as .svg, .pdf and .png, their numbers as .csv)")

@@ -12,11 +12,13 @@ from netdissect.report.card import write_model_card
 from netdissect.report.report_writer import write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from pathlib import Path
 
     from netdissect.concepts import Labels
     from netdissect.protocols import ConceptSource, ImageSource, Progress
+    from netdissect.report.figures.run_plots import LayerPlots, RunPlots
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
     from netdissect.results.unit_result import UnitResult
@@ -84,6 +86,24 @@ class ReportPresenter:
     def render_unit(self, unit: UnitResult) -> str:
         """Return a unit as HTML for a notebook."""
         return notebook.render_unit(unit, self.threshold)
+
+    def plot_run(self, run: Result) -> RunPlots:
+        """Return the figures of a run on matplotlib's axes."""
+        from netdissect.report.figures.run_plots import RunPlots
+
+        return RunPlots(run, self.threshold)
+
+    def plot_layer(self, layer: LayerResult) -> LayerPlots:
+        """Return the figures of a layer on matplotlib's axes."""
+        from netdissect.report.figures.run_plots import LayerPlots
+
+        return LayerPlots(layer, self.threshold)
+
+    def write_figures(self, run: Result, folder: Path, width: FigureWidth, written: Container[str]) -> list[Path]:
+        """Write every figure of a run into its folder, which the caller has locked."""
+        from netdissect.report.figures.run_figures import write_run_figures
+
+        return write_run_figures(run, folder, width, written)
 
     def draw_strip(self, unit: UnitResult, most: int) -> bytes | None:
         """Return a unit's first `most` exemplars as a JPEG file; None if an image is not available."""

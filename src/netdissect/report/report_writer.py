@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 from netdissect.io import atomic
 from netdissect.report import figures
 from netdissect.report.cache import ReportCache
+from netdissect.report.figures.count_deviations import find_category_deviations, find_concept_deviations
 from netdissect.report.html import classic_pages, lite_page, page
 from netdissect.report.html.page_data import PageData
 from netdissect.report.panels import write_panels
-from netdissect.stats.count_curves import count_units_per_concept
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from netdissect.protocols import ImageSource, Progress
-    from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
 
 #: The report's first page, written last, in the run's folder.
@@ -28,8 +24,6 @@ INDEX = "html/index.html"
 SINGLE_FILE = "report.html"
 #: The smaller single file, in the run's folder.
 LITE_FILE = "report-lite.html"
-#: Resamples without which there is no standard deviation.
-_FEWEST_RESAMPLES = 2
 
 
 def has_report(folder: Path, classic: Result | None = None) -> bool:
@@ -89,24 +83,8 @@ def write_report(
 def _draw_figures(result: Result, folder: Path) -> None:
     """Draw the bar graph of every layer, and the layer graph."""
     threshold = result.settings.threshold
-    of_layers: dict[str, dict[str, float]] = {}
     for layer in result.layers.values():
-        graph, counts = folder / f"{layer.layer.file_stem}-bargraph.svg", _count_units(layer, threshold)
-        concepts = [(concept.category, concept.name) for concept in layer.vocabulary.concepts]
-        of_concepts = None if counts is None else dict(zip(concepts, counts.std(axis=0, ddof=1).tolist(), strict=True))
-        figures.draw_bar_graph(layer.detectors(threshold), graph, of_concepts)
-        if counts is not None:
-            members = {name: layer.vocabulary.find_columns(name) for name in layer.vocabulary.categories}
-            of_layers[layer.name] = {
-                name: float(counts[:, columns].sum(axis=1).std(ddof=1)) for name, columns in members.items()
-            }
-    complete = of_layers if of_layers and len(of_layers) == len(result.layers) else None
-    figures.draw_layer_graph(result.detectors(threshold), folder / "layer-graph.svg", complete)
-
-
-def _count_units(layer: LayerResult, threshold: float) -> NDArray[np.int64] | None:
-    """Return how many units detect each concept in every resample, shape (B, C); None without resamples."""
-    spread = layer.trust.spread if layer.trust is not None else None
-    if spread is None or len(spread.score) < _FEWEST_RESAMPLES:
-        return None
-    return count_units_per_concept(spread.score, spread.column, threshold, "label", len(layer.vocabulary))
+        graph = folder / f"{layer.layer.file_stem}-bargraph.svg"
+        figures.draw_bar_graph(layer.detectors(threshold), graph, find_concept_deviations(layer, threshold))
+    deviations = find_category_deviations(result, threshold)
+    figures.draw_layer_graph(result.detectors(threshold), folder / "layer-graph.svg", deviations)

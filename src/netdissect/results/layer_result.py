@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.bounds import format_value
-from netdissect.errors import SettingsError
+from netdissect.errors import RunError, SettingsError
 from netdissect.results.activation_ranges import apply_range, find_range
 from netdissect.results.counts import BestConcept, Counts, compute_iou, find_best_concepts
 from netdissect.results.detectors import Detectors, count_detectors
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition
     from netdissect.layers import Layer
+    from netdissect.report.figures.run_plots import LayerPlots
     from netdissect.results.ablation import LayerAblation
     from netdissect.results.activation_ranges import ActivationRange
     from netdissect.results.exemplar_groups import ExemplarGroups
@@ -221,6 +222,19 @@ class LayerResult:
             SettingsError: if the run did not count this range.
         """
         return apply_range(self, find_range(self, first, last))
+
+    @property
+    def plot(self) -> LayerPlots:
+        """Figures of the layer on axes of matplotlib (docs/figures.md), such as ``layer.plot.bar_graph(ax=axes)``.
+
+        Raises:
+            RunError: if the layer belongs to no run that can be drawn.
+        """
+        if self.presenter is None:
+            raise RunError(
+                f"{self.name} belongs to no run, so nothing draws it: take it from the run, as result[{self.name!r}]"
+            )
+        return self.presenter.plot_layer(self)
 
     def unit(self, number: int) -> UnitResult:
         """Return a unit by its number, counted from 1 as in the result CSV and the report.

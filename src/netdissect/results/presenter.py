@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.report.figures.run_plots import LayerPlots, RunPlots
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
     from netdissect.results.unit_result import UnitResult
@@ -26,6 +29,18 @@ class Presenter(Protocol):
 
     def render_unit(self, unit: UnitResult) -> str:
         """Return the HTML that a notebook shows for a unit."""
+        ...
+
+    def plot_run(self, run: Result) -> RunPlots:
+        """Return the figures of a run on matplotlib's axes."""
+        ...
+
+    def plot_layer(self, layer: LayerResult) -> LayerPlots:
+        """Return the figures of a layer on matplotlib's axes."""
+        ...
+
+    def write_figures(self, run: Result, folder: Path, width: FigureWidth, written: Container[str]) -> list[Path]:
+        """Write every figure of a run into its folder, which the caller has locked."""
         ...
 
     def draw_strip(self, unit: UnitResult, most: int) -> bytes | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netdissect.concepts import Vocabulary
     from netdissect.config import Definition, Settings
     from netdissect.protocols import ConceptSource, Progress
+    from netdissect.report.figures.run_plots import RunPlots
+    from netdissect.report.figures.style import FigureWidth
     from netdissect.results.analyses import Analyses
     from netdissect.results.controls import ControlRun
     from netdissect.results.detectors import Detectors
@@ -144,6 +146,11 @@ class Result(RunQuestions):
         require_choice("definition", definition, ("label", "category"))
         return {name: result.detectors(threshold, definition) for name, result in self.layers.items()}
 
+    @property
+    def plot(self) -> RunPlots:
+        """Figures of the run on axes of matplotlib (docs/figures.md), such as ``result.plot.emergence(ax=axes)``."""
+        return self._require_presenter().plot_run(self)
+
     def find(self, *concepts: str, threshold: float | None = None, images: int = 5) -> FoundConcepts:
         """Find the units that see concepts, over all layers; without a concept, those of all concepts of the probe set.
 
@@ -217,6 +224,25 @@ class Result(RunQuestions):
             return self._require_presenter().write_report(
                 run, Path(folder), progress, single_file=single_file, lite=lite, classic=classic
             )
+
+    def write_figures(self, folder: str | Path, *, width: FigureWidth = "text") -> list[Path]:
+        """Write every figure of the run as SVG, PDF and PNG, true to size, and their numbers as CSV.
+
+        Args:
+            folder: the run's folder; figures are written into its ``figures/``.
+            width: where they are set: in a ``"column"`` of a paper (3.25 inches), over a ``"text"``'s width (5.5), or on a
+                ``"slide"`` (10).
+
+        Returns:
+            the SVG files.
+
+        Raises:
+            FolderTakenError: if ``figures/`` has files that this project did not write.
+            SettingsError: if there is no such width.
+        """
+        require_choice("width", width, ("column", "text", "slide"))
+        with lock_run_folder(Path(folder)) as written:
+            return self._require_presenter().write_figures(self, Path(folder), width, written)
 
     def write_model_card(self, folder: str | Path) -> Path:
         """Write ``model-card.md``, a section for a model card, and its figure into a folder.

@@ -50,7 +50,7 @@ def draw_bar_graph(
     """
     bars = list_bars(found, deviations)
     room = int((style.count_letters(width) - _BESIDE) / _PITCH)
-    lines = divide_bars(_keep_most(bars, room * _MOST_LINES), room)
+    lines = divide_bars(keep_most(bars, room * _MOST_LINES), room)
     with style.open_figure(width, 4.5 + 11.5 * len(lines), rows=len(lines)) as (figure, panels):
         for axes, line in zip(panels, lines, strict=True):
             plot_bars(axes, line, room)
@@ -76,7 +76,15 @@ def list_bars(found: Detectors, deviations: Mapping[tuple[str, str], float] | No
     ]
 
 
-def _keep_most(bars: Sequence[ConceptBar], most: int) -> list[ConceptBar]:
+def count_places(axes: Any) -> int:
+    """Return how many bars have room on axes, with their names below."""
+    import matplotlib as mpl
+
+    letters = axes.get_window_extent().width * 72 / axes.figure.dpi / mpl.rcParams["font.size"]
+    return max(int(letters / _PITCH), 1)
+
+
+def keep_most(bars: Sequence[ConceptBar], most: int) -> list[ConceptBar]:
     """Return the bars with the most units, in their order."""
     kept = sorted(range(len(bars)), key=lambda at: (-bars[at].units, at))[: max(most, 1)]
     return [bars[at] for at in sorted(kept)]

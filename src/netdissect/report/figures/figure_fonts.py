@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from functools import cache
 from importlib import resources
 
@@ -36,7 +37,7 @@ def embed_font(svg: bytes) -> bytes:
 
     Editors that ignore fonts in files find Source Sans 3 by its name, if it is installed.
     """
-    bold = b"font: bold" in svg or b"font: 700" in svg
+    bold = re.search(rb"font(-weight)?: (bold|700)", svg) is not None  # as versions of matplotlib write it
     faces = "".join(
         f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};'
         f"src:url(data:font/woff2;base64,{_encode_web_font(name)})}}"

@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 _SIGN = "■ "
 
 
-def add_headings(axes: Any, words: Sequence[tuple[str, str, str]], *, signs: bool = True) -> None:
+def add_headings(axes: Any, words: Sequence[tuple[str, str, str]]) -> None:
     """Write words above a panel from its left edge, each after a square of its color, in as many lines as they need.
 
     Args:
         axes: the panel.
-        words: each word, its color, and the color of its square.
-        signs: whether there are squares.
+        words: each word, its color, and the color of its square; empty for none.
     """
     from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
 
@@ -28,12 +27,12 @@ def add_headings(axes: Any, words: Sequence[tuple[str, str, str]], *, signs: boo
     lines: list[list[Any]] = [[]]
     room = most = axes.figure.get_size_inches()[0] * 72 * 0.92 / (8 * size)
     for word, color, square in words:
-        needed = 0.56 * (len(word) + 2 * signs) + 0.9
+        needed = 0.56 * (len(word) + 2 * bool(square)) + 0.9
         if needed > room and lines[-1]:
             lines.append([])
             room = most
         room -= needed
-        parts: list[Any] = [TextArea(_SIGN, textprops={"color": square})] if signs else []
+        parts: list[Any] = [TextArea(_SIGN, textprops={"color": square})] if square else []
         parts.append(TextArea(word, textprops={"color": color}))
         lines[-1].append(HPacker(children=parts, pad=0, sep=0))
     rows: list[Any] = [HPacker(children=line, pad=0, sep=7 * size) for line in lines]
