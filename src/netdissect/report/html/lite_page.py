@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,23 +19,26 @@ from netdissect.report.html import exemplar_data, page, page_data, script_data
 from netdissect.results.exemplar_groups import GROUP_SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netdissect.report.html.page_data import PageData
-    from netdissect.report.label_maps import LabelCache
     from netdissect.results.exemplar_groups import ExemplarGroup
     from netdissect.results.layer_result import LayerResult
 
     Block = tuple[str, str, str]
 
-#: Bytes of the file, where its numbers leave room for images of the least size.
+#: Bytes of the file, where its numbers leave room for the fewest exemplars and images of the least size.
 BUDGET = 6_000_000
-#: Exemplars of a unit by group; other groups are left out, and a run without groups has `_ALONE` strongest ones.
-_COUNTS = {"strongest": 6, "typical": 4, "on_concept": 2}
-_ALONE = 12
+#: Exemplars of a unit by group, and of a run without groups; other groups are left out. The most that the budget allows.
+_COUNTS = (
+    {"strongest": 6, "typical": 4, "on_concept": 2, "alone": 12},
+    {"strongest": 4, "typical": 3, "on_concept": 1, "alone": 8},
+    {"strongest": 3, "typical": 2, "on_concept": 1, "alone": 5},
+)
 #: Longer side of an image in pixels: the largest that the budget allows is taken.
 _SIDES = (192, 160, 128, 96)
+#: Images whose size is measured to choose the side, and the part of the budget that is not planned for.
+_MEASURED, _SPARE = 48, 0.02
 _QUALITY = 60
 #: Label maps with a longer side than this keep every second pixel.
 _FINE = 80
@@ -52,41 +55,49 @@ def write_lite_file(data: PageData, folder: Path, path: Path) -> Path:
     Returns:
         the file.
     """
-    small, labels = _reduce(data)
-    blocks = [
-        *_list_numbers(small),
-        *_list_labels(labels, len(data.result.probe_set.vocabulary)),
-        *page.embed_figures(small, folder),
-    ]
-    room = BUDGET - sum(len(text) for _, _, text in blocks) - len("".join(page.render_single_page(small, ())))
-    for side in _SIDES:
-        shown = list(_list_images(data.images, small.images, side))
-        if sum(len(text) for _, _, text in shown) <= room:
-            break
+    small, blocks, side = _choose(data, folder)
     small = replace(small, left_out=_describe(data, small, side))
-    page.write_parts(page.render_single_page(small, [*blocks, *shown]), path)
+    page.write_parts(
+        page.render_single_page(small, [*blocks, *_list_images(data.images, list(small.images), side)]), path
+    )
     return path
 
 
-def _reduce(data: PageData) -> tuple[PageData, LabelCache]:
-    """Return what the smaller report shows, and the label maps of its images."""
-    layers = {name: _reduce_layer(layer) for name, layer in data.result.layers.items()}
+def _choose(data: PageData, folder: Path) -> tuple[PageData, list[Block], int]:
+    """Return what the smaller report shows, its blocks without the images, and the longer side of its images."""
+    shell = len("".join(page.render_single_page(data, ())))
+    for counts in _COUNTS:
+        small = _reduce(data, counts)
+        blocks = [*_list_numbers(small), *_list_labels(small), *page.embed_figures(small, folder)]
+        room = BUDGET * (1 - _SPARE) - sum(len(text) for _, _, text in blocks) - shell
+        rows = list(small.images)
+        some = rows[:: max(1, len(rows) // _MEASURED)]
+        for side in _SIDES:
+            sizes = [len(text) for _, _, text in _list_images(data.images, some, side)]
+            if sum(sizes) * len(rows) <= room * max(1, len(some)):
+                return small, blocks, side
+    return small, blocks, _SIDES[-1]
+
+
+def _reduce(data: PageData, counts: Mapping[str, int]) -> PageData:
+    """Return what the smaller report shows, with some exemplars of each unit."""
+    layers = {name: _reduce_layer(layer, counts) for name, layer in data.result.layers.items()}
     rows = {int(row) for layer in layers.values() for row in layer.exemplar_rows}
     # Browsers tell formats by their first bytes, so the names need not say WebP.
-    names = {row: PurePath(f"{row:06d}.jpg") for row in sorted(rows)}
+    names = {row: Path(f"{row:06d}.jpg") for row in sorted(rows)}
     labels = replace(data.labels, files={row: file for row, file in data.labels.files.items() if row in rows})
-    return replace(data, result=replace(data.result, layers=layers), images=names, labels=labels, classic=False), labels  # type: ignore[arg-type]  # only the names are read
+    return replace(data, result=replace(data.result, layers=layers), images=names, labels=labels, classic=False)
 
 
-def _reduce_layer(layer: LayerResult) -> LayerResult:
+def _reduce_layer(layer: LayerResult, counts: Mapping[str, int]) -> LayerResult:
     """Return a layer with the first exemplars of some groups."""
     groups, strongest = layer.groups, layer.exemplars
-    most = _COUNTS["strongest"] if groups is not None else _ALONE
+    most = counts["alone" if groups is None else "strongest"]
     first = replace(
         strongest, images=strongest.images[:, :most], maxima=strongest.maxima[:, :most], grids=strongest.grids[:, :most]
     )
     if groups is not None:
-        kept: dict[str, Any] = {name: _cut_group(getattr(groups, name), _COUNTS.get(name, 0)) for name in GROUP_SIZES}
+        kept: dict[str, Any] = {name: _cut_group(getattr(groups, name), counts.get(name, 0)) for name in GROUP_SIZES}
         groups = replace(groups, pixels=groups.pixels[:, :most], labeled=groups.labeled[:, :most], **kept)
     return replace(layer, exemplars=first, groups=groups)
 
@@ -103,8 +114,9 @@ def _list_numbers(data: PageData) -> Iterator[Block]:
         yield f"data/{key}", "application/json", text
 
 
-def _list_labels(labels: LabelCache, concepts: int) -> Iterator[Block]:
-    for row, path in labels.files.items():
+def _list_labels(data: PageData) -> Iterator[Block]:
+    concepts = len(data.result.probe_set.vocabulary)
+    for row, path in data.labels.files.items():
         found = label_maps.decode_label_script(read_cached_file(path).decode("ascii"), concepts)
         if max(found.shape) > _FINE:
             found = Labels(np.ascontiguousarray(found.planes[:, ::2, ::2]), found.whole)
@@ -112,10 +124,10 @@ def _list_labels(labels: LabelCache, concepts: int) -> Iterator[Block]:
         yield f"data/labels/{row:06d}", "application/json", script_data.read_script_arguments(text)
 
 
-def _list_images(files: Mapping[int, Path], names: Mapping[int, Path], side: int) -> Iterator[Block]:
-    for row, name in names.items():
+def _list_images(files: Mapping[int, Path], rows: Sequence[int], side: int) -> Iterator[Block]:
+    for row in rows:
         data = base64.b64encode(shrink_file(read_cached_file(files[row]), side)).decode()
-        yield f"image/probe/{name.name}", "text/plain", data
+        yield f"image/probe/{row:06d}.jpg", "text/plain", data
 
 
 def shrink_file(data: bytes, side: int) -> bytes:

@@ -7,7 +7,7 @@
   const MARGIN = 56;
   const TILES = [["strongest", 3], ["typical", 2]];
   const GAP = 10;
-  const TOP = 226; // of the images
+  const TOP = 252; // of the images
 
   // Returns the slots of the exemplars that are shown; without groups, the five strongest.
   function listSlots(layer, unit) {
@@ -53,7 +53,7 @@
 
   function drawWords(context, layer, unit) {
     const { run } = nd;
-    const [serif, sans] = ["Source Serif 4, Georgia, serif", "Source Sans 3, system-ui, sans-serif"];
+    const [serif, sans] = ['"Source Serif 4", Georgia, serif', '"Source Sans 3", system-ui, sans-serif'];
     const right = SIZE[0] - MARGIN;
     const concept = layer.label[unit];
     const kind = layer.best[unit];
@@ -67,16 +67,18 @@
     const fill = concept < 0 ? "rule" : `fill-${run.slots[kind]}`;
     context.fillStyle = nd.getColor(fill);
     context.fillRect(0, 0, SIZE[0], 10);
-    write(`${run.network}, ${layer.name}, unit ${unit + 1}`, MARGIN, 78, `25px ${sans}`, "text");
+    write(`${run.network}, ${layer.name}, unit ${unit + 1}`, MARGIN, 82, `25px ${sans}`, "text");
     const score = concept < 0 ? "" : nd.formatScore(layer.labelScore[unit]);
-    const wide = write(score, right, 170, `68px ${serif}`, "ink", "right", 400);
-    write(concept < 0 ? "no concept" : run.concepts[concept], MARGIN, 170, `84px ${serif}`, "ink", "left", right - MARGIN - wide - 40);
+    const wide = write(score, right, 184, `68px ${serif}`, "ink", "right", 400);
+    write(concept < 0 ? "no concept" : run.concepts[concept], MARGIN, 184, `84px ${serif}`, "ink", "left", right - MARGIN - wide - 40);
     if (concept >= 0) {
-      write(`${run.scoreTitle}, ${run.categories[kind]}`, right, 78, `25px ${sans}`, `text-${run.slots[kind]}`, "right", 500);
+      write(`${run.scoreTitle}, ${run.categories[kind]}`, right, 82, `25px ${sans}`, `text-${run.slots[kind]}`, "right", 500);
     }
-    const below = SIZE[1] - 34;
-    write(nd.formatCitation(), MARGIN, below, `19px ${sans}`, "text", "left", right - MARGIN);
-    write("Strongest and typical images; the unit is active in the marked part.", MARGIN, below - 34, `19px ${sans}`, "soft");
+    const words = layer.group.typical && layer.group.typical.count ? "Three strongest and two typical images" : "The strongest images";
+    write(`${words}; the unit is active where they are marked.`, MARGIN, SIZE[1] - 116, `21px ${sans}`, "text");
+    context.fillStyle = nd.getColor("rule");
+    context.fillRect(MARGIN, SIZE[1] - 84, right - MARGIN, 1);
+    write(nd.formatCitation(), MARGIN, SIZE[1] - 44, `21px ${sans}`, "text", "left", right - MARGIN);
   }
 
   // Returns a part of the share dialog that shows the image of a unit, and saves and copies it where the browser allows that.
