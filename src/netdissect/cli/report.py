@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from netdissect.cli.console import ProgressBars, print_line
 from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
 from netdissect.cli.run import print_run_result
+from netdissect.errors import SettingsError
 
 
 def report(
@@ -19,6 +20,8 @@ def report(
     single_file: Annotated[bool, SWITCH] = False,
     lite: Annotated[bool, SWITCH] = False,
     classic: Annotated[bool, SWITCH] = False,
+    publish: Annotated[Path | None, describe_default("none")] = None,
+    address: Annotated[str, describe_default("not known")] = "",
     card: Annotated[bool, SWITCH] = False,
     width: Annotated[Literal["column", "text", "slide"] | None, describe_default("no figures")] = None,
     quiet: Annotated[bool, SWITCH] = False,
@@ -34,6 +37,8 @@ def report(
         lite: Also write a smaller single file to send, RUN/report-lite.html: fewer exemplars and smaller images.
         classic: Also write the released code's pages: a strip of images for every unit. Without it, those of an earlier
             report are removed.
+        publish: Also copy the report into this folder as a static site: what a browser loads, and a preview for links to it.
+        address: URL at which the site will be served, for its preview and for copied links.
         card: Also write a section for a model card, RUN/model-card.md, with its figure.
         width: Also write every figure for a paper into RUN/figures, true to size: in a column (3.25 inches), over a text
             (5.5) or on a slide (10).
@@ -43,6 +48,8 @@ def report(
 
     from netdissect.api import add_reference, load
 
+    if address and publish is None:
+        raise SettingsError("--address is the URL of a published report: add --publish DIR, or leave --address out")
     result = load(run)
     if reference is not None:
         result = add_reference(result, reference)
@@ -54,6 +61,8 @@ def report(
     print_run_result(result, run)
     for name in ("report.html",) * single_file + ("report-lite.html",) * lite:
         print_line(f"single file: {run / name} ({(run / name).stat().st_size / 1e6:.1f} MB)")
+    if publish is not None:
+        print_line(f"site: {result.publish(run, publish, address=address)}")
     if card:
         print_line(f"model card: {result.write_model_card(run)}")
     if width is not None:

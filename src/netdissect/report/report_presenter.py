@@ -10,6 +10,7 @@ from netdissect.protocols import NullProgress
 from netdissect.report import notebook, strips
 from netdissect.report.card import write_model_card
 from netdissect.report.report_writer import write_report
+from netdissect.report.site import publish_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -127,6 +128,10 @@ class ReportPresenter:
         return write_report(
             run, folder, self.images, progress or NullProgress(), single_file=single_file, lite=lite, classic=classic
         )
+
+    def publish_report(self, run: Result, html: Path, folder: Path, address: str) -> Path:
+        """Copy the report in `html` into a folder as a static site; return the site's first page."""
+        return publish_report(run, html, folder, self.images.read_image_file, address)
 
     def write_model_card(self, run: Result, folder: Path) -> Path:
         """Write ``model-card.md`` and its figure into a folder; return the path of ``model-card.md``."""

@@ -8,7 +8,7 @@ from netdissect.io import atomic
 from netdissect.report import figures
 from netdissect.report.cache import ReportCache
 from netdissect.report.figures.count_deviations import find_category_deviations, find_concept_deviations
-from netdissect.report.html import classic_pages, lite_page, page
+from netdissect.report.html import classic_pages, lite_page, page, single_page
 from netdissect.report.html.page_data import PageData
 from netdissect.report.panels import write_panels
 
@@ -74,7 +74,7 @@ def write_report(
         classic_pages.remove_classic_pages(result, html)
     index = page.write_pages(data, html)
     if single_file:
-        index = page.write_single_file(data, html, folder / SINGLE_FILE)
+        index = single_page.write_single_file(data, html, folder / SINGLE_FILE)
     if lite:
         index = lite_page.write_lite_file(data, html, folder / LITE_FILE)
     return index

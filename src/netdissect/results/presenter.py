@@ -60,6 +60,10 @@ class Presenter(Protocol):
         """Write the images and the HTML report into a run's folder, which the caller has locked."""
         ...
 
+    def publish_report(self, run: Result, html: Path, folder: Path, address: str) -> Path:
+        """Copy the report in `html` into a folder as a static site; return the site's first page."""
+        ...
+
     def write_model_card(self, run: Result, folder: Path) -> Path:
         """Write ``model-card.md`` and its figure into a folder; return the path of ``model-card.md``."""
         ...

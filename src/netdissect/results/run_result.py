@@ -244,6 +244,25 @@ class Result(RunQuestions):
         with lock_run_folder(Path(folder)) as written:
             return self._require_presenter().write_figures(self, Path(folder), width, written)
 
+    def publish(self, folder: str | Path, out: str | Path, *, address: str = "") -> Path:
+        """Copy the report in a run's folder into another folder as a static site, with a preview for links to it.
+
+        Args:
+            folder: the run's folder, with a report.
+            out: the site's folder: empty, missing, or that of an earlier site.
+            address: the URL at which it will be served, for previews and copied links.
+
+        Returns:
+            the site's first page.
+
+        Raises:
+            FolderTakenError: if `out` holds something else.
+            SettingsError: if the address is not a URL of the web.
+            DataNotFoundError: if the run has no report.
+        """
+        with lock_run_folder(Path(folder)):
+            return self._require_presenter().publish_report(self, Path(folder) / "html", Path(out), address)
+
     def write_model_card(self, folder: str | Path) -> Path:
         """Write ``model-card.md``, a section for a model card, and its figure into a folder.
 

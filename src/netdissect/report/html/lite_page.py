@@ -15,7 +15,7 @@ from netdissect.concepts import Labels
 from netdissect.io import images
 from netdissect.report import label_maps
 from netdissect.report.cache import read_cached_file
-from netdissect.report.html import exemplar_data, page, page_data, script_data
+from netdissect.report.html import exemplar_data, page_data, script_data, single_page
 from netdissect.results.exemplar_groups import GROUP_SIZES
 
 if TYPE_CHECKING:
@@ -57,18 +57,18 @@ def write_lite_file(data: PageData, folder: Path, path: Path) -> Path:
     """
     small, blocks, side = _choose(data, folder)
     small = replace(small, left_out=_describe(data, small, side))
-    page.write_parts(
-        page.render_single_page(small, [*blocks, *_list_images(data.images, list(small.images), side)]), path
+    single_page.write_parts(
+        single_page.render_single_page(small, [*blocks, *_list_images(data.images, list(small.images), side)]), path
     )
     return path
 
 
 def _choose(data: PageData, folder: Path) -> tuple[PageData, list[Block], int]:
     """Return what the smaller report shows, its blocks without the images, and the longer side of its images."""
-    shell = len("".join(page.render_single_page(data, ())))
+    shell = len("".join(single_page.render_single_page(data, ())))
     for counts in _COUNTS:
         small = _reduce(data, counts)
-        blocks = [*_list_numbers(small), *_list_labels(small), *page.embed_figures(small, folder)]
+        blocks = [*_list_numbers(small), *_list_labels(small), *single_page.embed_figures(small, folder)]
         room = BUDGET * (1 - _SPARE) - sum(len(text) for _, _, text in blocks) - shell
         rows = list(small.images)
         some = rows[:: max(1, len(rows) // _MEASURED)]

@@ -13,14 +13,14 @@ import jinja2
 from netdissect.concepts import display_name
 from netdissect.io import atomic
 from netdissect.io.text import ESCAPE_UNENCODABLE
-from netdissect.report.cache import read_cached_file
 from netdissect.report.html import masthead, page_data, script_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from netdissect.report.html.page_data import PageData
+    from netdissect.results.run_result import Result
 
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
 _EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
@@ -139,7 +139,7 @@ def write_pages(data: PageData, folder: Path) -> Path:
     old = [f"data/{name}" for name in names if _DATA_FILE.fullmatch(name) and name not in written]
     atomic.remove_files_below(folder, old)
     index = folder / "index.html"
-    html = environment.get_template("index.html").render(_describe_index(data), policy=FOLDER_POLICY)
+    html = environment.get_template("index.html").render(describe_data(data), policy=FOLDER_POLICY)
     atomic.write_text(index, html)
     return index
 
@@ -152,8 +152,7 @@ def _write_page_files(data: PageData, folder: Path, write: Callable[[Path, bytes
 
 def write_app(folder: Path, write: Callable[[Path, bytes], None]) -> None:
     """Write the scripts, styles and fonts of the page into ``folder/app``."""
-    fonts = (f"fonts/{font}.woff2" for font in _FONTS)
-    for name in (*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, *fonts, "fonts/OFL.txt"):
+    for name in list_page_files():
         write(folder / "app" / name, read_static_file(name))
 
 
@@ -168,45 +167,27 @@ def write_data_files(packed: Iterable[tuple[str, str]], folder: Path, write: Cal
 
 def render_compared_run(data: PageData, number: int) -> str:
     """Return the page of a run of a comparison, whose files are below ``runs/NUMBER/``; numbers start at 1."""
-    values = {**_describe_index(data), "compared": number}
+    values = {**describe_data(data), "compared": number}
     return make_environment().get_template("index.html").render(values, policy=FOLDER_POLICY)
 
 
-def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
-    """Write the whole report as one file that loads nothing.
-
-    Its Content-Security-Policy allows its own scripts and styles by their hashes and no others; data and images are in
-    blocks that no browser executes.
-
-    Args:
-        data: what the report shows.
-        folder: the report's folder, which has the panels' figures.
-        path: the file.
-
-    Returns:
-        the file.
-    """
-    write_parts(render_single_page(data, _embed_data(data, folder)), path)
-    return path
+def list_page_files() -> list[str]:
+    """Return the names of the page's own files, which are in ``app/``: scripts, style sheets, fonts and icon."""
+    fonts = (f"fonts/{font}.woff2" for font in _FONTS)
+    return [*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, "favicon.svg", *fonts, "fonts/OFL.txt"]
 
 
-def render_single_page(data: PageData, blocks: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """Yield the parts of a page that loads nothing.
+def render_site_index(result: Result, summary: str, address: str, preview: str) -> str:
+    """Return the ``index.html`` of a published report, with what other sites show beside a link to it.
 
     Args:
-        data: what the page shows.
-        blocks: id, type and text of every block of data; the text needs no escaping.
+        result: the run.
+        summary: what the run found, as a sentence.
+        address: the URL of the site with a slash at its end; empty if it is not known.
+        preview: the name of the preview image.
     """
-    template = make_environment().get_template("single.html")
-    assets = _embed_assets(_STYLES, _LATE_SCRIPTS)
-    yield from template.stream(_describe_index(data), **assets, blocks=blocks)
-
-
-def write_parts(parts: Iterable[str], path: Path) -> None:
-    """Write the parts of a page into one file."""
-    with atomic.open_replacement(path) as file:
-        for part in parts:
-            file.write(part.encode())
+    values = _describe_index(result) | {"site": {"address": address, "summary": summary, "preview": preview}}
+    return make_environment().get_template("index.html").render(values, policy=FOLDER_POLICY)
 
 
 def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> str:
@@ -218,12 +199,12 @@ def render_standalone_page(template: str, styles: Sequence[str], scripts: Sequen
         scripts: scripts of the page, run after the report's early scripts.
         values: variables of the template, in addition to `policy`, `style`, `early_script`, `late_script` and `method`.
     """
-    assets = _embed_assets((_STYLES[0], *styles), scripts)
+    assets = embed_assets((_STYLES[0], *styles), scripts)
     assets["policy"] = assets["policy"].replace("img-src blob:", "img-src data:")
     return make_environment().get_template(template).render(**assets, method=METHOD, **values)
 
 
-def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, str]:
+def embed_assets(styles: Sequence[str] = _STYLES, scripts: Sequence[str] = _LATE_SCRIPTS) -> dict[str, str]:
     """Return the styles and scripts, and a Content-Security-Policy that allows only these, by their hashes."""
     early, late = ("".join(read_static_file(name).decode() for name in names) for names in (_EARLY_SCRIPTS, scripts))
     style = "".join(read_static_file(name).decode() for name in styles)
@@ -235,27 +216,6 @@ def _embed_assets(styles: Sequence[str], scripts: Sequence[str]) -> dict[str, st
         f"font-src data:"
     )
     return {"policy": policy, "style": style, "early_script": early, "late_script": late}
-
-
-def _embed_data(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Yield the id, type and text of every block of a single file.
-
-    The text needs no escaping: it is JSON without ``<``, or base64.
-    """
-    for key, text in page_data.pack_page_data(data):
-        yield f"data/{key}", "application/json", text
-    for row, path in data.labels.files.items():
-        text = read_cached_file(path).decode("ascii")
-        yield f"data/labels/{row:06d}", "application/json", script_data.read_script_arguments(text)
-    for path in data.images.values():
-        yield f"image/probe/{path.name}", "text/plain", base64.b64encode(read_cached_file(path)).decode()
-    yield from embed_figures(data, folder)
-
-
-def embed_figures(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Yield the id, type and text of the figures of the panels, which are in the report's folder."""
-    for figure in (figure for panels in data.panels for figure in panels.figures):
-        yield figure, "text/plain", base64.b64encode((folder / figure).read_bytes()).decode()
 
 
 def _hash_source(text: str) -> str:
@@ -282,12 +242,18 @@ def make_environment() -> jinja2.Environment:
     return environment
 
 
-def _describe_index(data: PageData) -> dict[str, Any]:
-    """Return the values of the index template."""
+def describe_data(data: PageData) -> dict[str, Any]:
+    """Return the values of the index template for what a page shows."""
+    return _describe_index(data.result) | {"classic": data.classic, "left_out": data.left_out}
+
+
+def _describe_index(result: Result) -> dict[str, Any]:
+    """Return the values of the index template for a run."""
     return {
-        **masthead.describe_page(data.result),
-        "classic": data.classic,
-        "left_out": data.left_out,
+        **masthead.describe_page(result),
+        "classic": False,
+        "left_out": "",
+        "site": None,
         "method": METHOD,
         "compared": None,
         "keyboard": _KEYBOARD,

@@ -64,7 +64,6 @@ class PageData:
         panels: the panels of each layer, in the order of the result's layers; empty if there are none.
         classic: whether the report's folder has the released code's pages too.
         left_out: what a smaller edition leaves out, as a sentence.
-        address: the URL at which the report is published; empty if it is not known.
     """
 
     result: Result
@@ -73,7 +72,6 @@ class PageData:
     panels: Sequence[LayerPanels] = ()
     classic: bool = False
     left_out: str = ""
-    address: str = ""
 
     def has_panels(self, number: int) -> bool:
         """Return whether the layer at a position, or one of its units, has panels."""
@@ -117,7 +115,6 @@ def _pack_run(data: PageData, rows: NDArray[np.int64]) -> str:
         "threshold": result.settings.threshold,
         "source": citation.format_source(result),
         "bibtex": citation.format_bibtex(result),
-        "address": data.address,
         "scoreTitle": result.score_title,
         "quantile": result.settings.quantile,
         "categories": list(categories),

@@ -42,7 +42,7 @@
     const left = new Set(missing.map((image) => image.closest("li, figure") || image));
     for (const element of left) element.classList.add("not-printed");
     setText(nd.printNote, left.size ? `${nd.formatUnits(left.size, "card")} whose images were not loaded yet ${left.size === 1 ? "is" : "are"} left out: “Share”, “Print or PDF” in the page prints all.` : "");
-    setText(nd.printFoot, `${nd.formatCitation()} ${nd.run.address ? nd.makeLink() : ""}`);
+    setText(nd.printFoot, `${nd.formatCitation()} ${nd.onSite ? nd.makeLink() : ""}`);
   }
 
   function end() {

@@ -3,6 +3,8 @@
 (() => {
   const nd = window.netdissect;
   const { make, setText } = nd;
+  const published = (document.querySelector("meta[name='netdissect-address']") || {}).content || ""; // the URL of the site
+  const onSite = Boolean(published) || location.protocol.startsWith("http");
   let dialog = null;
 
   // Returns the open page as one line of text, with the version and the hashes of network and probe set.
@@ -30,7 +32,7 @@
   nd.makeLink = () => {
     nd.flush();
     const here = location.href.replace(/[#?].*$/, "");
-    const base = nd.run.address || (location.protocol.startsWith("http") ? here : here.split("/").pop());
+    const base = published || (onSite ? here : here.split("/").pop());
     return base + nd.makeAddress({});
   };
 
@@ -70,7 +72,7 @@
       make("p.share-text", {}, nd.formatCitation(), make("br"), make("span.fine", {}, nd.makeLink())),
       make("div.share-buttons", {}, makeCopyButton("Copy citation", () => `${nd.formatCitation()}\n${nd.makeLink()}`), makeCopyButton("Copy BibTeX", () => nd.run.bibtex),
         make("button.plain", { type: "button", onclick: () => { dialog.close(); nd.printPage(); } }, "Print or PDF")),
-      nd.run.address || location.protocol.startsWith("http") ? ""
+      onSite ? ""
         : make("p.fine", {}, "This report is on your disk. To send it, netdissect report RUN --lite writes it as one file, and --publish DIR as a site."),
       ...(state.view === "unit" && nd.run.layers[state.layer].exemplars ? [nd.makeImagePart(nd.run.layers[state.layer], state.unit)] : []),
       make("details.bibtex", {}, make("summary", {}, "BibTeX"), make("pre", { tabIndex: 0 }, nd.run.bibtex)),
@@ -78,6 +80,8 @@
     );
     dialog.showModal();
   };
+
+  nd.onSite = onSite;
 
   nd.buildShare = () => {
     dialog = make("dialog.share-dialog", { id: "share", "aria-labelledby": "share-title" });

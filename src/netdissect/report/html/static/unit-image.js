@@ -28,6 +28,7 @@
   // Resolves to a canvas with the image of a unit.
   nd.drawUnitImage = async (layer, unit) => {
     const grids = await nd.loadGrids(layer, unit);
+    await nd.loadTrust(layer);
     const slots = listSlots(layer, unit);
     const images = await Promise.all(slots.map(({ place }) => loadImage(place)));
     if (document.fonts) await document.fonts.ready;
@@ -72,7 +73,7 @@
     const wide = write(score, right, 184, `68px ${serif}`, "ink", "right", 400);
     write(concept < 0 ? "no concept" : run.concepts[concept], MARGIN, 184, `84px ${serif}`, "ink", "left", right - MARGIN - wide - 40);
     if (concept >= 0) {
-      write(`${run.scoreTitle}, ${run.categories[kind]}`, right, 82, `25px ${sans}`, `text-${run.slots[kind]}`, "right", 500);
+      write(`${run.categories[kind]}, ${run.scoreTitle}${nd.formatInterval(layer, unit)}`, right, 82, `25px ${sans}`, `text-${run.slots[kind]}`, "right", 500);
     }
     const words = layer.group.typical && layer.group.typical.count ? "Three strongest and two typical images" : "The strongest images";
     write(`${words}; the unit is active where they are marked.`, MARGIN, SIZE[1] - 116, `21px ${sans}`, "text");
