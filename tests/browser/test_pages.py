@@ -51,15 +51,24 @@ def test_the_page_of_a_unit_shows_the_numbers_of_the_result(visit, drawn):
     assert f"channel {row.channel} counted from 0" in visit.text("#page .kicker")
     column = layer.vocabulary.names.index(row.label)
     I, A, G = layer.counts.I[row.channel, column], layer.counts.A[row.channel, column], layer.counts.G[column]
+    assert f"IoU {row.score:.3f}" in visit.text("#page .unit-facts")
     lead = visit.text("#page .lead")
-    assert f"IoU {row.score:.3f}" in lead
-    assert f"{round(100 * I / A)} % of its mask" in lead
+    whole = round(100 * I / layer.groups.mask_pixels[row.channel])
+    assert f"{round(100 * I / A)} % is on {display_name(row.label)}, of its whole mask {whole} %" in lead
+    assert f"covers {round(100 * I / G)} % of all pixels labeled {display_name(row.label)}" in lead
     order = np.argsort(-layer.iou[row.channel], kind="stable")[:8]
     names = visit.page.locator(".profile tbody th").all_inner_texts()
     assert names == [display_name(layer.vocabulary.names[column]) for column in order]
     cells = visit.page.locator(".profile tbody tr").first.locator("td.figure").all_inner_texts()
     assert cells[0] == f"{row.score:.3f}"
-    assert cells[1] == f"{min(A, G) / max(A, G):.2f}"
+    title = visit.page.locator(".profile tbody td.iou").first.get_attribute("title")
+    assert title == f"I {I:,}, A {A:,}, G {G:,} pixels; attainable {min(A, G) / max(A, G):.2f}"
+    parts = (
+        visit.page.locator(".profile .venn")
+        .first.locator("span")
+        .evaluate_all("(all) => all.map((part) => part.getBoundingClientRect().width)")
+    )
+    assert [width / sum(parts) for width in parts] == pytest.approx(np.array([A - I, I, G - I]) / (A + G - I), abs=0.02)
     visit.page.get_by_role("button", name="By category").click()
     kinds = visit.page.locator(".profile tbody .swatch").evaluate_all("(all) => all.map((swatch) => swatch.title)")
     assert len(kinds) > 8
@@ -360,7 +369,7 @@ def test_pointing_at_the_spectrum_names_the_concept_and_a_click_opens_it(visit, 
     row = result.layers[LAYER].units[0]
     visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
     visit.page.wait_for_selector(".profile tbody tr")
-    box = visit.page.locator(".spectrum canvas").first.bounding_box()
+    box = visit.page.locator(".side .spectrum canvas").first.bounding_box()
     place = next(
         x
         for x in range(0, int(box["width"]), 2)
@@ -389,7 +398,7 @@ def test_the_histogram_names_its_sample_and_reaches_the_maximum(visiting, tmp_pa
         (every, f"All {every.cells:,} cells"),
     ):
         visit.open(tmp_path / "html/index.html", unit_address(layer.name, 1))
-        visit.page.wait_for_selector(".facts")
-        section = visit.page.locator(".side section").nth(1)
+        visit.page.wait_for_selector(".activity .facts")
+        section = visit.page.locator(".activity section")
         assert says in section.locator(".note").inner_text()
         assert section.locator(".ends span").last.inner_text() == f"{layer.activity.maximum[0]:.2f}"

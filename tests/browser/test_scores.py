@@ -28,7 +28,7 @@ def test_pages_show_the_runs_own_score(visit, tmp_path):
     visit.open(tmp_path / "html/index.html", unit_address(layer.name, best.unit))
     visit.page.wait_for_selector("table.profile tbody tr")
     heads = visit.page.locator("table.profile th[scope=col]").all_inner_texts()
-    assert heads == ["Concept", "Coverage", "IoU", "Prec.", "Recall"]
+    assert heads == ["Concept", "Coverage", "IoU", "Mask and label"]
     scores = np.sort(layer.scores[best.channel])[::-1][:8]
     shown = visit.page.locator("table.profile tbody td.iou").all_inner_texts()
     assert [round(float(text), 3) for text in shown] == [round(float(score), 3) for score in scores if score > 0]

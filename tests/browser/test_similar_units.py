@@ -2,6 +2,7 @@
 
 import urllib.parse
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -60,6 +61,30 @@ def test_a_pinned_unit_stays_beside_the_others(visit, drawn):
     visit.settle()
     assert visit.page.locator(".pinned").count() == 0
     assert visit.page.locator(".profile thead th", has_text="Unit").count() == 0
+
+
+def test_units_are_compared_by_the_correlation_of_their_profiles(visit, drawn):
+    result, folder = drawn
+    layer = result.layers[LAYER]
+    root = np.sqrt(layer.iou)
+    centered = root - root.mean(axis=0)
+    rows = centered / np.linalg.norm(centered, axis=1, keepdims=True)
+    unit = 7
+    r = rows @ rows[unit]
+    others = [other for other in np.argsort(-r, kind="stable") if other != unit and layer.best.category[other] >= 0]
+    visit.open(folder / "html/index.html", address(unit + 1))
+    visit.page.wait_for_selector(".similar .card")
+    for way, expected in (("Same profile", others[:6]), ("Opposite profile", others[::-1][:6])):
+        visit.page.get_by_role("button", name=way).click()
+        visit.page.wait_for_selector(".similar .shared:has-text('correlation')")
+        shown = visit.page.locator(".similar .meta").all_inner_texts()
+        units = [int(text.split()[1].strip(",")) - 1 for text in shown]
+        assert units == expected
+        values = [float(text.split("correlation ")[1].split()[0].replace("−", "-")) for text in shown]
+        assert values == pytest.approx(r[units], abs=0.006)
+    visit.page.keyboard.press("ArrowRight")  # the next unit is compared in the same way
+    visit.page.wait_for_selector(".similar .shared")
+    assert visit.page.get_by_role("button", name="Opposite profile").get_attribute("aria-pressed") == "true"
 
 
 @pytest.mark.parametrize("pin", ["0/block2/conv", "91/block2/conv", "3/no-such-layer", "x"])

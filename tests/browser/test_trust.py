@@ -144,7 +144,10 @@ def test_a_units_page_shows_its_score_between_chance_and_its_interval(visiting, 
     visit.page.wait_for_selector(".sure-strip canvas")
     lead = visit.text(".unit-head .lead")
     interval = f"{row.trust.low:.3f}–{row.trust.high:.3f}"
-    assert f"IoU {row.score:.3f} ({interval})." in lead
+    facts = visit.page.locator(".unit-facts")
+    half = f"{(row.trust.high - row.trust.low) / 2:.3f}".removeprefix("0")
+    assert f"IoU {row.score:.3f} ± {half}" in facts.inner_text().replace("\n", " ")
+    assert facts.locator(".half").get_attribute("title") == f"95 % interval {interval}"
     assert ("No concept beats chance" in lead) == (not beyond)
     assert visit.page.locator(".unit-head .swatch.hollow").count() == (not beyond)
     facts = dict(
@@ -194,7 +197,7 @@ def test_a_run_without_trust_tables_looks_as_before(visit):
     visit.page.evaluate("netdissect.go({ view: 'unit', unit: 3 })")
     visit.page.wait_for_selector(".profile tbody tr")
     assert visit.page.locator(".sure-strip").count() == 0
-    assert "(" not in visit.text(".unit-head .lead")
+    assert "±" not in visit.text(".unit-head")
 
 
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=["light", "dark", "phone"])

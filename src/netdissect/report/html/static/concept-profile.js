@@ -15,7 +15,7 @@
     const kinds = make("div.spectrum-kinds", { "aria-hidden": "true" });
     const body = make("tbody");
     const own = Boolean(layer.counts.score); // the run's score is not IoU
-    const heads = [["Concept", "concept"], [run.scoreTitle, "figure"], ["", "bar-cell"], [own ? "IoU" : "Att.", "figure"], ["Prec.", "figure"], ["Recall", "figure"]];
+    const heads = [["Concept", "concept"], [run.scoreTitle, "figure"], ["", "bar-cell"], ...(own ? [["IoU", "figure"]] : []), ["Mask and label", "venn-cell"]];
     const head = make("tr", {}, heads.map(([text, cls]) => (text ? make(`th.${cls}`, { scope: "col" }, text) : make(`td.${cls}`))));
     const table = make("table.profile", {}, make("thead", {}, head), body);
     const byCategory = () => run.categories.flatMap((_, kind) => best.filter((entry) => run.category[entry.concept] === kind).slice(0, EACH));
@@ -30,7 +30,7 @@
       make("div.head", {}, make("h2", {}, "Concept profile"), make("div.small-switch", { role: "group", "aria-label": "Which concepts" }, choices.map(({ button }) => button))),
       make("p.note", {}, `${run.scoreTitle} with all ${nd.formatUnits(run.concepts.length, "concept")}, by category.`),
       make("div.spectrum", {}, canvas, spectrum.tip, kinds), scroll,
-      make("p.fine", {}, `Prec.: share of its mask on the concept. Recall: share of the concept under its mask. ${own ? "" : "Att.: the largest IoU a mask of this size could reach, the vertical mark. "}Dashed: the threshold.`));
+      make("p.fine", {}, "Dashed: the threshold. ", own ? null : ["Mark: the ", nd.makeTerm("attainable"), " IoU. "], nd.formatInterval(layer, unit) ? "Whisker: the 95 % interval of its label. " : null, "Mask and label: gray mask only, colored both, outlined label only."));
 
     // Adds a column with the pinned unit's scores; null removes it.
     async function setPinned(other) {
@@ -59,7 +59,7 @@
       scroll.classList.toggle("tall", chosen === choices[2].rows);
       spectrum.draw();
       const rows = chosen();
-      const most = Math.max(nd.state.cut * 1.25, 0.05, ...rows.map((entry) => entry.score));
+      const most = Math.max(nd.state.cut * 1.25, 0.05, nd.formatInterval(layer, unit) ? layer.tables.high[unit] : 0, ...rows.map((entry) => entry.score));
       body.replaceChildren(...rows.map((entry) => makeRow(layer, unit, entry, most, own, pin)));
       if (!rows.length) body.append(make("tr", {}, make("td", { colSpan: heads.length + 1 }, "The mask covers no labeled pixel.")));
     }
@@ -77,15 +77,25 @@
     cut.style.left = `${(100 * state.cut) / most}%`;
     const mark = !own && entry.attainable <= most ? make("span.attainable") : null;
     if (mark) mark.style.left = `${(100 * entry.attainable) / most}%`;
+    const whisker = makeWhisker(layer, unit, entry, most);
     const name = make("a", { href: nd.makeAddress({ view: "concept", concept: entry.concept }) }, run.concepts[entry.concept]);
     return make(`tr${passes ? "" : ".below"}`, {},
       make("th.concept", { scope: "row" }, make(`span.swatch.${passes ? `k-${slot}${hollow}` : "none"}`, { title: run.categories[run.category[entry.concept]] }), name),
-      make("td.figure.iou", { title: `I ${nd.formatCount(entry.I)}, A ${nd.formatCount(entry.A)}, G ${nd.formatCount(entry.G)} pixels` }, nd.formatScore(entry.score, state.cut)),
+      make("td.figure.iou", { title: `I ${nd.formatCount(entry.I)}, A ${nd.formatCount(entry.A)}, G ${nd.formatCount(entry.G)} pixels; attainable ${entry.attainable.toFixed(2)}` }, nd.formatScore(entry.score, state.cut)),
       pin && pin.layer.counts ? make("td.figure", {}, nd.formatScore(nd.measure(pin.layer, pin.unit, entry.concept).score, state.cut)) : null,
-      make("td.bar-cell", { "aria-hidden": "true" }, make("span.bar", {}, fill, cut, mark)),
-      make("td.figure", {}, own ? nd.formatScore(entry.iou, state.cut) : entry.attainable.toFixed(2)),
-      make("td.figure", {}, nd.formatPercent(entry.precision)),
-      make("td.figure", {}, nd.formatPercent(entry.recall)));
+      make("td.bar-cell", { "aria-hidden": "true" }, make("span.bar", {}, fill, cut, mark, whisker)),
+      own ? make("td.figure", {}, nd.formatScore(entry.iou, state.cut)) : null,
+      make("td.venn-cell", {}, nd.makeOverlapBar(entry)));
+  }
+
+  // Makes the 95 % interval of the label's score, the only one that is known; null for other concepts.
+  function makeWhisker(layer, unit, entry, most) {
+    if (entry.concept !== layer.label[unit] || !nd.formatInterval(layer, unit)) return null;
+    const { low, high } = layer.tables;
+    const whisker = make("span.whisker");
+    whisker.style.left = `${(100 * low[unit]) / most}%`;
+    whisker.style.width = `${(100 * (Math.min(high[unit], most) - low[unit])) / most}%`;
+    return whisker;
   }
 
   // Makes the spectrum of all concepts; pointing at one shows its name, a click opens its page.

@@ -1,5 +1,6 @@
 "use strict";
-// Units to compare a unit with: those of its layer that fire on the same images, and a pinned unit.
+// Units to compare a unit with: those of its layer that fire on the same images, those with the most and the least similar concept
+// profile, and a pinned unit.
 (() => {
   const nd = window.netdissect;
   const { make } = nd;
@@ -41,18 +42,55 @@
     return found.sort((a, b) => b.shared - a.shared || layer.rankOf[a.unit] - layer.rankOf[b.unit]).slice(0, MOST);
   };
 
+  const ways = {
+    images: {
+      title: "Same images",
+      words: (layer) => `Units of ${layer.name} that share most of its ${layer.exemplars} strongest images; the masks show whether they respond to the same part.`,
+      list: (layer, unit) => nd.findSimilarUnits(layer, unit).map(({ unit: other, shared }) => [other, `, ${nd.formatUnits(shared, "image")} shared`]),
+      none: "No unit shares more of its strongest images than chance would.",
+    },
+    profile: {
+      title: "Same profile",
+      words: (layer) => `Units of ${layer.name} whose IoU with all concepts is most like its own: the correlation of √IoU, less the layer’s mean.`,
+      list: (layer, unit) => nd.listByProfile(layer, unit).slice(0, MOST).filter(({ r }) => r > 0).map(nameProfile),
+      none: "No unit has a similar profile.",
+    },
+    opposite: {
+      title: "Opposite profile",
+      words: (layer) => `Units of ${layer.name} that respond to what it leaves out: the lowest correlations of √IoU, less the layer’s mean.`,
+      list: (layer, unit) => nd.listByProfile(layer, unit).slice(-MOST).reverse().filter(({ r }) => r < 0).map(nameProfile),
+      none: "No unit has an opposite profile.",
+    },
+  };
+  let way = "images"; // stays from unit to unit
+
+  const nameProfile = ({ unit, r }) => [unit, `, correlation ${r.toFixed(2).replace("-", "−")}`];
+
+  // Makes the section of units to compare a unit with; null for the only unit of a layer, or without images. The layer's exemplars must be loaded.
   nd.makeSimilarUnits = (layer, unit) => {
-    const found = nd.findSimilarUnits(layer, unit);
-    if (!found.length) return null;
-    const cards = found.map(({ unit: other, shared }) => {
-      const card = nd.makeCard(layer, other);
-      card.kind.after(make("span.shared", {}, `, ${nd.formatUnits(shared, "image")} shared`));
-      return card;
-    });
-    const row = nd.makeCardRow(cards);
-    const element = make("section.similar", { "aria-label": "Similar units" }, make("h2", {}, "Fires on the same images"),
-      make("p.note", {}, `Units of ${layer.name} that share most of its ${layer.exemplars} strongest images; the masks show whether they respond to the same part.`), row);
-    return { element, fit: row.fit };
+    if (layer.units < 2 || !layer.exemplars) return null;
+    const buttons = Object.keys(ways).map((name) => make("button", { type: "button", onclick: () => { way = name; choose(name); } }, ways[name].title));
+    const words = make("p.note");
+    const home = make("div");
+    const element = make("section.similar", { "aria-label": "Similar units" }, make("div.head", {}, make("h2", {}, "Units to compare"), make("div.small-switch", { role: "group", "aria-label": "Similar by" }, buttons)), words, home);
+    let row = null;
+
+    async function choose(name) {
+      Object.keys(ways).forEach((each, i) => buttons[i].setAttribute("aria-pressed", String(each === name)));
+      if (name !== "images") await nd.loadCounts(layer);
+      const found = ways[name].list(layer, unit);
+      words.textContent = found.length ? ways[name].words(layer) : ways[name].none;
+      row = nd.makeCardRow(found.map(([other, said]) => {
+        const card = nd.makeCard(layer, other);
+        card.kind.after(make("span.shared", {}, said));
+        return card;
+      }));
+      home.replaceChildren(row);
+      row.fit();
+    }
+
+    choose(way === "images" && !nd.findSimilarUnits(layer, unit).length ? "profile" : way);
+    return { element, fit: () => row && row.fit() };
   };
 
   // Returns the pinned unit as { layer, unit }, or null.

@@ -3,7 +3,6 @@
 (() => {
   const nd = window.netdissect;
   const { make, setText } = nd;
-  const FIRST = 14; // images before "more"
   const CLASSES = 4; // named, of those for which the unit is important
   let page = null;
 
@@ -26,7 +25,7 @@
     const fresh = !page || page.layer !== layer || page.unit !== state.unit || changed.has("view");
     if (fresh) build(layer, state.unit);
     else if (changed.has("cut") || changed.has("beyond")) showTitle();
-    if (page.ready && (fresh || changed.has("mask") || changed.has("outlines") || changed.has("theme") || changed.has("size"))) paint();
+    if (!fresh && (changed.has("mask") || changed.has("outlines") || changed.has("theme") || changed.has("size"))) page.images.paint();
     if (page.profile && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.profile.draw();
     for (const part of [page.trust, page.formula]) if (part && (changed.has("cut") || changed.has("theme") || changed.has("size"))) part.draw();
     if (page.activity && (changed.has("theme") || changed.has("size") || changed.has("cut"))) page.activity.draw();
@@ -51,7 +50,7 @@
   function build(layer, unit) {
     const { run, state } = nd;
     const concept = layer.label[unit];
-    page = { layer, unit, concept, tiles: [], ready: false };
+    page = { layer, unit, concept, images: nd.makeUnitImages(layer, unit) };
     const home = document.getElementById("page");
     const shown = nd.listShownUnits();
     const at = shown.indexOf(unit);
@@ -65,14 +64,14 @@
     page.similarHome = make("div");
     page.panels = make("div.panels", { hidden: true });
     page.heading = make("h1.title", { tabIndex: -1 });
+    page.facts = make("p.unit-facts");
     page.lead = make("p.lead");
     page.formulaHome = make("div");
     page.outlines = make("input", { type: "checkbox", onchange: (event) => nd.change({ outlines: event.target.checked }) });
     const styles = make("div.styles", { role: "group", "aria-label": "How masks are shown" });
     nd.buildStyles(styles);
-    page.images = make("div.images");
-    page.more = make("button.more", { type: "button", hidden: true, onclick: showAll });
     page.side = make("div.side");
+    page.activityHome = make("div.activity");
     const order = { score: `by ${nd.run.scoreTitle}`, label: "by name", unit: "by number" }[state.sort];
     home.replaceChildren(
       make("nav.crumbs", { "aria-label": "Page" },
@@ -80,15 +79,16 @@
         make("span.steps", {}, neighbor(-1, (number) => `← Unit ${number}`),
           at < 0 ? null : make("span.place", {}, `${nd.formatCount(at + 1)} of ${nd.formatCount(shown.length)} ${order}`),
           neighbor(1, (number) => `Unit ${number} →`), page.pin, page.copy, nd.thresholdControl)),
-      make("header.unit-head", {}, make("p.kicker", {}, `${layer.name}, unit ${unit + 1} `, make("span.fine", {}, `(channel ${unit} counted from 0)`)), page.heading, page.lead, page.formulaHome),
+      make("header.unit-head", {}, make("p.kicker", {}, `${layer.name}, unit ${unit + 1} `, make("span.fine", {}, `(channel ${unit} counted from 0)`)), make("div.unit-title", {}, page.heading, page.facts), page.lead, page.formulaHome),
       page.pinnedHome,
       make(`div.unit-body${layer.exemplars ? "" : ".bare"}`, {},
         !layer.exemplars ? null : make("section.main", { "aria-label": "Images" },
           make("div.switches", {}, styles, run.anyLabels && concept >= 0 ? make("label.check", {}, page.outlines, ` Dashed: where “${run.concepts[concept]}” is labeled`) : null),
-          page.images, page.more),
+          page.images.element, page.activityHome),
         page.side),
       page.panels,
       page.similarHome,
+      nd.makeNotes(`${layer.name} unit ${unit + 1}${concept < 0 ? "" : `, ${run.concepts[concept]}`}`),
     );
     showTitle();
     page.heading.focus({ preventScroll: true });
@@ -97,82 +97,23 @@
   }
 
   function showTitle() {
-    const { layer, unit, concept } = page;
-    const { cut } = nd.state;
-    const kind = layer.best[unit];
-    const passes = layer.labelScore[unit] >= cut;
-    const beyond = nd.isBeyond(layer, unit) !== false;
-    document.title = `${concept < 0 ? "no concept" : nd.run.concepts[concept]}, unit ${unit + 1} of ${layer.name}, ${nd.run.network}`;
-    if (concept < 0) {
-      page.heading.replaceChildren("no concept");
-      page.lead.replaceChildren("Its mask covers no labeled pixel.");
-      return;
-    }
-    const name = make("a", { href: nd.makeAddress({ view: "concept", concept }) }, nd.run.concepts[concept]);
-    page.heading.classList.toggle("low", !passes);
-    page.heading.replaceChildren(...(passes ? [name] : ["closest: ", name]));
-    const parts = [make(`span.swatch.${passes ? `k-${nd.run.slots[kind]}${beyond ? "" : ".hollow"}` : "none"}`), make(`span.t-${nd.run.slots[kind]}`, {}, nd.run.categories[kind]), `, ${nd.run.scoreTitle} `,
-      make("strong", {}, nd.formatScore(layer.labelScore[unit], cut)), nd.formatInterval(layer, unit), passes ? "" : `, below the detection threshold of ${nd.formatThreshold(cut)}`,
-      ". ", nd.makeChip(layer, unit), beyond ? "" : " No concept beats chance."].filter((part) => part !== null);
-    if (layer.counts) {
-      const found = nd.measure(layer, unit, concept);
-      parts.push(` ${nd.formatPercent(found.precision)} of its mask is labeled ${nd.run.concepts[concept]}; its mask covers ${nd.formatPercent(found.recall)} of all pixels labeled ${nd.run.concepts[concept]}.`);
-    }
-    page.lead.replaceChildren(...parts);
+    nd.fillUnitTitle(page, page.layer, page.unit);
   }
 
   async function fillImages(mine) {
-    const { layer, unit, concept } = mine;
+    const { layer, unit } = mine;
     await nd.loadLayer(layer);
     await nd.run.loadNames();
     if (mine !== page) return;
-    const from = unit * layer.slots;
-    for (let exemplar = 0; exemplar < layer.exemplars; exemplar++) {
-      const place = layer.images[from + exemplar];
-      if (place < 0) continue;
-      const share = make("span.share-on");
-      const name = nd.run.names[place];
-      const tile = nd.makeTile(place, {
-        name: `${name}, marked where unit ${unit + 1} is above its threshold`,
-        caption: [make("span", { title: `largest activation on ${name}` }, `max ${nd.formatNumber(layer.maxima[from + exemplar])}`), share, make("span.file", {}, name)],
-      });
-      Object.assign(tile, { exemplar, share });
-      mine.tiles.push(tile);
-    }
-    mine.images.append(...mine.tiles.slice(0, FIRST).map((tile) => tile.element));
-    mine.more.hidden = mine.tiles.length <= FIRST;
-    setText(mine.more, `${nd.formatUnits(mine.tiles.length - FIRST, "image")} more`);
+    mine.images.fill();
     mine.similar = nd.makeSimilarUnits(layer, unit);
     if (mine.similar) {
       mine.similarHome.replaceChildren(mine.similar.element);
       mine.similar.fit();
     }
-    mine.grids = await nd.loadGrids(layer, unit);
+    mine.images.grids = await nd.loadGrids(layer, unit);
     if (mine !== page) return;
-    mine.ready = true;
-    paint();
-    for (const tile of mine.tiles) {
-      tile.ready.then(() => {
-        if (mine !== page) return;
-        nd.showShare(tile.share, tile, layer, unit, mine.grids, tile.exemplar, concept);
-        nd.drawOutline(tile, concept, nd.state.outlines);
-      });
-    }
-  }
-
-  function showAll() {
-    page.images.append(...page.tiles.slice(FIRST).map((tile) => tile.element));
-    page.more.hidden = true;
-    paint();
-  }
-
-  function paint() {
-    const { layer, unit, concept, grids, tiles } = page;
-    for (const tile of tiles) {
-      if (!tile.element.isConnected) continue;
-      nd.paintTile(tile, layer, unit, grids, tile.exemplar, nd.state.mask);
-      nd.drawOutline(tile, concept, nd.state.outlines);
-    }
+    mine.images.paint();
   }
 
   async function fillNumbers(mine) {
@@ -184,11 +125,14 @@
     if (mine !== page) return;
     showTitle();
     mine.formulaHome.replaceChildren(...[nd.makeFormulaLine(mine.layer, mine.unit), makeClassLine(mine)].filter(Boolean));
+    mine.overlap = nd.makeOverlap(mine.layer, mine.unit);
     mine.trust = nd.makeUnitTrust(mine.layer, mine.unit);
     mine.formula = nd.makeUnitFormula(mine.layer, mine.unit);
     mine.profile = nd.makeProfile(mine.layer, mine.unit);
     mine.activity = nd.makeActivity(mine.layer, mine.unit);
-    mine.side.append(...[mine.trust, mine.formula, mine.profile, mine.activity].filter(Boolean).map((section) => section.element));
+    const activity = mine.layer.exemplars ? mine.activityHome : mine.side;
+    activity.append(mine.activity.element);
+    mine.side.prepend(...[mine.overlap, mine.profile, mine.trust, mine.formula].filter(Boolean).map((section) => section.element));
     for (const part of [mine.trust, mine.formula]) if (part) part.draw();
     mine.profile.setPinned(mine.beside);
     mine.activity.draw();
