@@ -71,7 +71,7 @@ _LATE_SCRIPTS = (
     "network-page.js",
     "unit-title.js",
     "unit-overlap.js",
-    "unit-images.js",
+    "unit-exemplars.js",
     "notes.js",
     "unit-page.js",
     "concept-plot.js",
