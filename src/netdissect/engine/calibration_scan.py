@@ -10,8 +10,10 @@ import numpy as np
 from netdissect.engine.batch_scan import find_maxima
 from netdissect.engine.calibrate import calibrate
 from netdissect.engine.forward import ReadingLog, run_batches
+from netdissect.engine.level_images import collect_levels, store_levels
 from netdissect.engine.scan import LayerScanner, ShardScan, raise_floors, raise_non_finite
 from netdissect.errors import DataError
+from netdissect.results.exemplar_groups import GROUP_SIZES
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -54,12 +56,16 @@ def calibrate_shard(
     for layer in context.source.layers:
         parts = [outputs.pop(layer.name) for _, outputs, _ in batches]
         bound, activity[layer.name] = calibrate(parts, quantile, len(context.concepts), context.threads)
-        floor = _find_floor(np.concatenate([maxima[layer.name] for _, _, maxima in batches]), request.images_per_unit)
+        peaks = np.concatenate([maxima[layer.name] for _, _, maxima in batches])
+        floor = _find_floor(peaks, request.images_per_unit)
         bounds[layer.name] = replace(bound, floor=floor)
         scanner = LayerScanner(layer, layer.units, bounds[layer.name], request, context.threads)
         for (images, _, _), part in zip(batches, parts, strict=True):
             scanner.update(images, part, context.concepts.image_name)
         scans[layer.name] = scanner.finish()
+        if request.images_per_unit:
+            levels = collect_levels(scans[layer.name].images, peaks, parts, GROUP_SIZES["levels"], context.threads)
+            store_levels(context.store, layer.name, levels)
     scan = ShardScan.from_log(scans, log)
     raise_floors(context, shard, scan)
     return bounds, activity, scan

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netdissect.engine.choose_exemplars import ExemplarChooser
 from netdissect.engine.comparison_plan import plan_comparisons
 from netdissect.engine.layer_scans import LayerScans
 from netdissect.engine.plan import Plan
@@ -116,10 +117,12 @@ def dissect_layers(
     tally = LayerTally(
         runtime, plan.shards, layers, concepts, compared.comparisons, settings, score, table_memory, tally_parts
     )
+    grouped = settings.images_per_unit > 0
     if score.of == "masks":
-        counted = tally.count(thresholds, rescanned, progress)
+        counted = tally.count(thresholds, rescanned, progress, keep_areas=grouped)
     else:
-        counted = tally.at_quantile(settings.exact_quantile).count(thresholds, rescanned, progress)
+        own = tally.at_quantile(settings.exact_quantile)
+        counted = own.count(thresholds, rescanned, progress, keep_areas=grouped)
         for name, (scores, trust) in tally.correlate(scans.find_largest(), progress).items():
             counted[name] = replace(counted[name], score=scores, trust=trust)
     ranges = count_ranges(tally, spans, at_quantiles, counted, rescanned, progress)
@@ -132,6 +135,12 @@ def dissect_layers(
         )
         for layer in layers
     }
+    if grouped:
+        chooser = ExemplarChooser(
+            runtime, store, plan.shards, concepts, tally.make_task(thresholds, rescanned), settings.seed
+        )
+        groups = chooser.choose(results, progress)
+        results = {name: replace(result, groups=groups[name]) for name, result in results.items()}
     again = {name: units.tolist() for name, units in rescanned.items()}
     return DissectionOutcome(results, images, again, skipped, resumed, compared.notes)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netdissect.engine.level_images import make_levels_key
 from netdissect.engine.range_tally import QuantileThresholds
 from netdissect.engine.scan import LayerRequest
 from netdissect.engine.tasks import (
@@ -81,7 +82,8 @@ class LayerScans:
         self.progress.start("scan", self.plan.images)
         first, *others = self.plan.shards
         receipts = {shard.number: find_receipt(self.store, shard, names) for shard in self.plan.shards}
-        if receipts[0] is None or CALIBRATION_KEY not in self.store:
+        kept = [CALIBRATION_KEY, *(make_levels_key(name) for name in names if self.settings.images_per_unit)]
+        if receipts[0] is None or not all(key in self.store for key in kept):
             task = CalibrationTask(self.settings.largest_quantile, self._request)
             (receipts[0],) = self.runtime.map(task, [first])
             receipts |= dict.fromkeys(range(1, len(self.plan.shards)))  # scans with other bounds are not used

@@ -44,14 +44,17 @@ class MaskCounter:
     task: TallyTask
     exact: bool
 
-    def count(self, comparisons: Comparisons, rows: Mapping[str, NDArray[np.int64]]) -> ShardTally:
+    def count(
+        self, comparisons: Comparisons, rows: Mapping[str, NDArray[np.int64]], *, keep_areas: bool = False
+    ) -> ShardTally:
         """Return the counts of units.
 
         Args:
             comparisons: the label maps that their masks are compared with.
             rows: the row of every unit in the tables, -1 for units that are not counted, by layer name.
+            keep_areas: whether the area of every mask is stored.
         """
-        task = replace(self.task, comparisons=comparisons, rows=rows)
+        task = replace(self.task, comparisons=comparisons, rows=rows, keep_areas=keep_areas)
         total: ShardTally = reduce(ShardTally.merge, self.runtime.map(task, self.pieces))
         return total
 

@@ -102,6 +102,7 @@ class MaskCounts:
         comparisons: ShardComparisons,
         input_size: tuple[int, int],
         threads: RowThreads,
+        areas: NDArray[np.int32] | None = None,
     ) -> None:
         """Count the masks on a shard's images.
 
@@ -113,16 +114,27 @@ class MaskCounts:
             comparisons: the label maps, and the tables.
             input_size: height and width of the network's input in pixels.
             threads: threads for the kernel.
+            areas: receives the label pixels of the mask of every pair that is counted, int32, shape (P,).
         """
-        pairs = _Pairs(
-            candidates.pair_unit, candidates.pair_image, candidates.pair_start, candidates.cells, candidates.values
-        )
-        y, x = make_label_axes(layer.field, layer.grid, input_size, comparisons.size)
-        axes = _Axes(y.start, y.fraction, x.start, x.fraction)
-        counts = (self.intersection, self.per_category)
+        pairs, axes = list_pairs(candidates), list_axes(layer, input_size, comparisons.size)
+        areas = np.zeros(candidates.pair_unit.size, np.int32) if areas is None else areas
+        counts = (self.intersection, self.per_category, areas)
         threads.split(
             len(self.intersection), _count_masks_kernel, layer.grid, pairs, thresholds, rows, axes, comparisons, counts
         )
+
+
+def list_pairs(candidates: Candidates) -> _Pairs:
+    """Return candidates as compiled functions take them."""
+    return _Pairs(
+        candidates.pair_unit, candidates.pair_image, candidates.pair_start, candidates.cells, candidates.values
+    )
+
+
+def list_axes(layer: Layer, input_size: tuple[int, int], label_size: tuple[int, int]) -> _Axes:
+    """Return how a layer's grids are upsampled to label maps, as compiled functions take it."""
+    y, x = make_label_axes(layer.field, layer.grid, input_size, label_size)
+    return _Axes(y.start, y.fraction, x.start, x.fraction)
 
 
 def choose_count_type(most: int) -> type[np.int32 | np.int64]:
@@ -133,11 +145,10 @@ def choose_count_type(most: int) -> type[np.int32 | np.int64]:
 @cached_njit()
 def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, rows, axes, comparisons, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     h, w = grid_shape
-    pair_unit, pair_image, pair_start, cells, values = pairs
+    pair_unit, pair_image, _, _, _ = pairs
     lenders, tables, labels, size = comparisons
-    intersection, per_category = counts
+    intersection, per_category, areas = counts
     grid = np.empty((h, w), np.float32)  # cells that an earlier pair left in it are never read
-    flat = grid.reshape(-1)
     visited = np.full((h + 1, w + 1), -1, np.int64)  # the last pair for which a quad was visited
     mask = np.empty(size[0] * size[1] + size[1], np.int32)
     most = np.int64(0)
@@ -150,19 +161,8 @@ def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, rows, axes, 
         row = rows[pair_unit[pair]]
         if row < first or row >= last or lenders[image, 0] < 0:
             continue
-        threshold = thresholds[pair_unit[pair]]
-        for at in range(pair_start[pair], pair_start[pair + 1]):
-            flat[cells[at]] = values[at]
-        pixels = 0
-        for at in range(pair_start[pair], pair_start[pair + 1]):
-            if not values[at] > threshold:
-                continue
-            y, x = cells[at] // w, cells[at] % w
-            for i in range(y, y + 2):
-                for j in range(x, x + 2):
-                    if visited[i, j] != pair:
-                        visited[i, j] = pair
-                        pixels = _mask_quad(grid, i, j, threshold, axes, size[1], mask, pixels)
+        pixels = list_mask(pair, pairs, thresholds[pair_unit[pair]], axes, size[1], grid, visited, mask)
+        areas[pair] = pixels
         if not pixels:
             continue
         for comparison in range(lenders.shape[1]):
@@ -176,6 +176,29 @@ def _count_masks_kernel(first, last, grid_shape, pairs, thresholds, rows, axes, 
                 for category in range(per_category.shape[2]):
                     if labels.has_category[lender, category]:
                         per_category[row, table, category] += pixels
+
+
+@cached_njit()
+def list_mask(pair, pairs, threshold, axes, width, grid, visited, mask):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the pixels of a pair's mask to `mask`; return how many there are.
+
+    `grid` has the grid's shape (h, w), and `visited`, int64, shape (h + 1, w + 1), the last pair for which a quad was visited.
+    """
+    _, _, pair_start, cells, values = pairs
+    w, flat = grid.shape[1], grid.reshape(-1)
+    for at in range(pair_start[pair], pair_start[pair + 1]):
+        flat[cells[at]] = values[at]
+    pixels = 0
+    for at in range(pair_start[pair], pair_start[pair + 1]):
+        if not values[at] > threshold:
+            continue
+        y, x = cells[at] // w, cells[at] % w
+        for i in range(y, y + 2):
+            for j in range(x, x + 2):
+                if visited[i, j] != pair:
+                    visited[i, j] = pair
+                    pixels = _mask_quad(grid, i, j, threshold, axes, width, mask, pixels)
+    return pixels
 
 
 @cached_njit()

@@ -94,6 +94,8 @@ class LayerTally:
         thresholds: Mapping[str, NDArray[np.float32]],
         rescanned: Mapping[str, NDArray[np.int64]],
         progress: Progress,
+        *,
+        keep_areas: bool = False,
     ) -> dict[str, CountedLayer]:
         """Count every layer.
 
@@ -101,6 +103,7 @@ class LayerTally:
             thresholds: T_k of every layer's units, float32, shape (U,).
             rescanned: units that were scanned again, by layer name.
             progress: shows how many images are done.
+            keep_areas: whether the area of every mask is stored.
         """
         comparisons, within = self.comparisons.split()
         weights, most = self._draw_weights(), self._bound_counts()
@@ -115,7 +118,7 @@ class LayerTally:
                 if layer.name in block
             }
             progress.start("tally", self._count_images())
-            tally = counter.count(comparisons, rows)
+            tally = counter.count(comparisons, rows, keep_areas=keep_areas)
             tables = {name: counter.make_tables(tally, name, comparisons) for name in rows}
             trusts = {name: tables[name].measure(weights) for name in rows}
             if within is not None:
@@ -127,6 +130,13 @@ class LayerTally:
                 counted[name].append(CountedLayer(tables[name].count(), tally.labels.in_category, trusts[name]))
         joined = {name: _join_parts(parts, vocabulary) for name, parts in counted.items()}
         return {name: replace(layer, score=self.score_counts(layer.counts)) for name, layer in joined.items()}
+
+    def make_task(
+        self, thresholds: Mapping[str, NDArray[np.float32]], rescanned: Mapping[str, NDArray[np.int64]]
+    ) -> TallyTask:
+        """Return the task with the images' own labels alone, which counts no units; the arguments are those of `count`."""
+        keep = self.comparisons.within is not None
+        return TallyTask(thresholds, rescanned, self.comparisons.keep_own(), {}, self._bound_counts(), keep_labels=keep)
 
     def correlate(
         self, largest: Mapping[str, NDArray[np.float32]], progress: Progress

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netdissect.engine.mask_areas import add_areas
 from netdissect.engine.packed_labels import LabelTotals
 from netdissect.engine.tally import MaskCounts, ShardComparisons
 from netdissect.engine.tasks import load_layer_scan
@@ -77,6 +78,7 @@ class TallyTask:
             layers are left out.
         most: a bound on all counts.
         keep_labels: whether a worker keeps the labels of all images, because any image may lend to any other.
+        keep_areas: whether the area of every mask is stored, from which exemplars are chosen.
     """
 
     thresholds: Mapping[str, NDArray[np.float32]]
@@ -85,6 +87,7 @@ class TallyTask:
     rows: Mapping[str, NDArray[np.int64]]
     most: int
     keep_labels: bool
+    keep_areas: bool = False
 
     def __call__(self, context: WorkerContext, shards: Sequence[Shard]) -> ShardTally:
         """Count the shards; an image's labels are decoded once for all layers."""
@@ -131,12 +134,16 @@ class TallyTask:
     ) -> None:
         """Count one layer; units that were scanned again are counted from that scan alone."""
         rows, thresholds = self.rows[layer.name].copy(), self.thresholds[layer.name]
-        scans = [(scan.candidates, thresholds, rows)]
+        scans = [("scan", scan.candidates, thresholds, rows)]
         if layer.name in self.rescanned:
             units = self.rescanned[layer.name]
             again = load_layer_scan(context.store, shard.number, layer.name, "again")
-            scans.append((again.candidates, thresholds[units], rows[units]))
+            scans.append(("again", again.candidates, thresholds[units], rows[units]))
             rows[units] = -1
-        for candidates, values, places in scans:
+        size, threads = context.source.input_size, context.threads
+        for kind, candidates, values, places in scans:
+            areas = np.zeros(candidates.pair_unit.size, np.int32)
             for comparisons in compared:
-                total.update(layer, candidates, values, places, comparisons, context.source.input_size, context.threads)
+                total.update(layer, candidates, values, places, comparisons, size, threads, areas)
+            if self.keep_areas:
+                add_areas(context.store, shard.number, layer.name, kind, areas)

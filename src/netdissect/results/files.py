@@ -15,6 +15,7 @@ from netdissect.layers import check_file_stems, make_file_stem
 from netdissect.results import classic
 from netdissect.results import record as record_of
 from netdissect.results.ablation_files import ABLATION_SUFFIXES, restore_ablation_table, write_ablation
+from netdissect.results.exemplar_files import EXEMPLAR_SUFFIXES, write_exemplars
 from netdissect.results.formula_files import FORMULA_SUFFIXES, restore_formula_table, write_formulas
 from netdissect.results.range_files import RANGE_SUFFIXES, restore_range_table, write_ranges
 from netdissect.results.table_files import (
@@ -59,6 +60,7 @@ def save_run(result: Result, folder: Path) -> None:
         if layer.image_maxima is not None:
             write_maxima(folder / f"{stem}{MAXIMA_SUFFIX}", layer.image_maxima)
             written.append(f"{stem}{MAXIMA_SUFFIX}")
+        written += write_exemplars(folder, layer)
         written += write_trust(folder, layer)
         written += write_ranges(folder, layer)
         written += write_formulas(folder, layer)
@@ -135,6 +137,7 @@ def list_table_files(folder: Path) -> dict[str, None]:
         COUNTS_SUFFIX,
         ARRAYS_SUFFIX,
         MAXIMA_SUFFIX,
+        *EXEMPLAR_SUFFIXES,
         *TRUST_SUFFIXES,
         *RANGE_SUFFIXES,
         *FORMULA_SUFFIXES,

@@ -13,6 +13,7 @@ from netdissect.errors import RunFileError
 from netdissect.layers import FieldMap, Layer, check_file_stems, make_file_stem
 from netdissect.results.ablation_files import read_ablation, summarize_ablation
 from netdissect.results.controls import parse_controls, write_controls
+from netdissect.results.exemplar_files import groups_to_json, read_exemplars
 from netdissect.results.formula_files import read_formulas, summarize_formulas
 from netdissect.results.layer_result import LayerResult
 from netdissect.results.range_files import ranges_to_json, read_ranges
@@ -95,6 +96,7 @@ def _layer_to_json(entry: LayerResult, threshold: float) -> dict[str, Any]:
         "overlapping_labels": bool((entry.counts.I > entry.counts.A).any()),
         **({} if entry.category_pixels is None else {"category_pixels": entry.category_pixels.tolist()}),
         **({} if entry.trust is None else {"trust": trust_to_json(entry, threshold)}),
+        **groups_to_json(entry),
         **ranges_to_json(entry),
         **summarize_formulas(entry),
         **summarize_ablation(entry),
@@ -192,6 +194,8 @@ def _read_layer_result(
         _parse_pixels(entry.get("category_pixels"), len(vocabulary.categories)),
     )  # fmt: skip
     result = read_ranges(tables, result, entry.get("ranges"), overlapping=overlapping)
+    if "exemplar_groups" in entry:
+        result = dataclasses.replace(result, groups=read_exemplars(tables, result, entry["exemplar_groups"]))
     if "formulas" in entry:
         result = dataclasses.replace(result, formulas=read_formulas(tables, result, entry["formulas"]))
     if "ablation" in entry:

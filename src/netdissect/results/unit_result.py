@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
+from netdissect.results.exemplar_groups import list_exemplars
 from netdissect.results.formula_findings import describe_unit_formula
 
 if TYPE_CHECKING:
+    from netdissect.results.exemplar_groups import ExemplarImage
     from netdissect.results.formulas import UnitFormula
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.trust import UnitTrust
@@ -64,6 +66,11 @@ class UnitResult:
         scores, concepts = self.layer.scores[self.channel], self.layer.vocabulary.concepts
         order = sorted(range(len(concepts)), key=lambda column: -scores[column])
         return [(concepts[c].category, concepts[c].name, float(scores[c])) for c in order if scores[c] > 0]
+
+    @cached_property
+    def exemplars(self) -> dict[str, list[ExemplarImage]]:
+        """The unit's exemplars by group: strongest, typical, on_concept, missed, levels (docs/method.md, § 8)."""
+        return list_exemplars(self.layer, self.channel)
 
     def strip(self, most: int = 8) -> bytes | None:
         """Return the first `most` exemplars, darkened outside the unit's mask, as a JPEG file; None if images are missing."""
