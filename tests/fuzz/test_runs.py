@@ -77,6 +77,30 @@ def test_damaged_trust_tables_are_an_error_or_possible(trusted, changes):
 
 
 @pytest.fixture(scope="module")
+def grouped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grouped")
+    result, _ = made_up_runs.make_run((4,), 8, pictures=12, grouped=True)
+    files.save_run(result, folder)
+    unsigned(folder)
+    return folder
+
+
+@settings(max_examples=80)
+@given(changes=changes_of_bytes)
+def test_damaged_groups_of_exemplars_are_an_error_or_possible(grouped, changes):
+    name = "block1-conv-exemplars.npz"
+    with damage_file(grouped / name, changes):
+        try:
+            found = files.load_run(grouped)["block1/conv"].groups
+        except NetdissectError as error:
+            check_one_sentence(error, name)
+            return
+    assert (found.pixels <= found.mask_pixels[:, None]).all()
+    assert (abs(found.typical.grids) <= 1).all()
+    assert (found.typical.images < 12).all()
+
+
+@pytest.fixture(scope="module")
 def ablated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablated")
     result, _ = made_up_runs.make_run((12,), 8, pictures=12)

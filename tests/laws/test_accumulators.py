@@ -18,6 +18,7 @@ from netdissect.engine.packed_labels import LabelTotals
 from netdissect.engine.tally import MaskCounts
 from netdissect.engine.tally_tasks import ShardTally
 from netdissect.probe_sets.broden.writer import LabelUsage
+from netdissect.stats.ranked_images import RankedImages, draw_values
 from netdissect.stats.top_images import TopImages
 
 if TYPE_CHECKING:
@@ -44,6 +45,16 @@ def _update_top(state, rng, number):
         into[places] = activations[images, units]
 
     state.update(numbers, activations.max(axis=(2, 3)), copy_grids)
+
+
+def _update_ranked(state, rng, number):
+    units = np.repeat(np.arange(UNITS), 2)
+    state.update(units, np.tile([2 * number, 2 * number + 1], UNITS), np.round(rng.normal(size=units.size)))
+
+
+def _update_drawn(state, rng, number):
+    units, images = np.repeat(np.arange(UNITS), 2), np.tile([2 * number, 2 * number + 1], UNITS)
+    state.update(units, images, draw_values(7, units, images, rng.integers(1, 9, units.size)))
 
 
 def _update_masks(state, rng, _):
@@ -73,6 +84,8 @@ LAWS = {
         lambda: TopImages.empty(UNITS, K, GRID), _update_top, lambda s: [s.compute().images, s.compute().maxima],
         lambda s: s.compute(),
     ),
+    "ranked images": Law(lambda: RankedImages.empty(UNITS, K), _update_ranked, lambda s: [s.images, s.values]),
+    "drawn images": Law(lambda: RankedImages.empty(UNITS, K), _update_drawn, lambda s: [s.images, s.values]),
     "mask counts": Law(
         lambda: MaskCounts.empty(UNITS, 3, fakes.make_vocabulary(5)), _update_masks, lambda s: [s.intersection, s.per_category]
     ),

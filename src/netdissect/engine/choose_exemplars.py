@@ -60,7 +60,7 @@ class ExemplarChooser:
             layers: the results, whose labels and strongest exemplars are known.
             progress: shows how many images are done.
         """
-        progress.start("exemplars", 3 * sum(shard.images.size for shard in self.shards))
+        progress.start("exemplars", sum(shard.images.size for shard in self.shards))
         rescanned, rows = self.masks.rescanned, self._list_rows()
         units = {name: layer.layer.units for name, layer in layers.items()}
         drawn: dict[str, DrawnImages] = self._map(DrawTask(units, rescanned, self.seed))

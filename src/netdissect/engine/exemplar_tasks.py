@@ -67,7 +67,6 @@ class DrawTask:
                 drawn.update(unit, images, draw_values(self.seed, unit, images, areas))
                 np.add.at(pixels, unit, areas)
             found[layer] = DrawnImages(drawn, pixels)
-        context.advance(shard.images.size)
         return found
 
 
@@ -149,7 +148,6 @@ class GridTask:
                 _collect_masks(part, places, self.thresholds[layer.name], layer.grid, len(masks.images))
                 for part in masks.parts
             ]
-        context.advance(shard.images.size)
         return found
 
 

@@ -71,16 +71,16 @@ def test_a_resumed_run_knows_why_images_were_skipped(tmp_path):
     assert len(source.images_seen) == seen == 18
 
 
-def test_progress_counts_every_image_once_in_the_scan_and_once_in_the_tally():
+def test_progress_counts_every_image_once_in_the_scan_once_in_the_tally_and_once_for_exemplars():
     steps = []
     activations = np.random.default_rng(4).normal(size=(30, 2, 4, 4)).astype(np.float32)
     fakes.dissect_arrays(*case(activations), plan=Plan(30, 4, 8, 8, 0), advance=steps.append)
-    assert sum(steps) == 2 * 30
+    assert sum(steps) == 3 * 30
     assert steps[:2] == [4, 4]  # the batches of the calibration sample
     plan, activations = make_short_tail()
     steps.clear()
     fakes.dissect_arrays(*case(activations), plan=plan, quantile=0.4, advance=steps.append)
-    assert sum(steps) == 3 * 40  # scanned, scanned again, counted
+    assert sum(steps) == 4 * 40  # scanned, scanned again, counted, looked at for exemplars
 
 
 def test_a_shard_without_a_readable_image_counts_nothing():
