@@ -90,8 +90,8 @@ def read_exemplars(tables: TableFiles, layer: LayerResult, record: Mapping[str, 
     found = ExemplarGroups(arrays["pixels"], arrays["labeled"], arrays["mask_pixels"], **groups)
     _check_masks(path, layer.exemplars.images, found.pixels, found.labeled, found.mask_pixels)
     for group, entry in groups.items():
-        _check_masks(path, entry.images, entry.pixels, entry.labeled, found.mask_pixels)
         _check_group(path, entry, may_miss=group == "missed")
+        _check_masks(path, entry.images, entry.pixels, entry.labeled, found.mask_pixels)
     return found
 
 

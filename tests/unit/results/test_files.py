@@ -29,8 +29,8 @@ def saved(result, tmp_path):
 def test_a_saved_run_leaves_no_other_files_in_its_folder(saved):
     names = sorted(path.name for path in saved.iterdir())
     assert names == [
-        "conv1-result.csv", "conv1.npz", "conv1.parquet", "conv2-result.csv", "conv2.npz", "conv2.parquet", "files.txt",
-        "run.json",
+        "conv1-exemplars.npz", "conv1-result.csv", "conv1.npz", "conv1.parquet", "conv2-exemplars.npz", "conv2-result.csv",
+        "conv2.npz", "conv2.parquet", "files.txt", "run.json",
     ]  # fmt: skip
 
 
