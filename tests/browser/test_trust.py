@@ -96,7 +96,7 @@ def test_the_layer_says_how_much_is_beyond_chance_and_shows_its_controls(sure, t
     assert f"{summary.unconvincing} of 90 units: no concept beats chance" in said
     assert f"At a threshold of {summary.cut:.3f}, 5 % of the detectors are expected by chance." in said
     assert f"no better than chance: {summary.null_share:.2f}." in said
-    assert "20 shifts, 60 resamples" in sure.text(".settings")
+    assert "20 shifts, 60 resamples" in sure.page.locator(".settings").text_content()
     times = [format_times(value) for value in (summary.times, summary.times_low, summary.times_high)]
     assert f"The scores are {times[0]} ({times[1]}–{times[2]}) times chance" in said
     assert "Control, untrained (seed-1): 11 ± 2 of 90 units detect 8 ± 0.4 unique concepts; 1.8 times chance." in said

@@ -46,7 +46,10 @@ _LATE_SCRIPTS = (
     "search-box.js",
     "filter.js",
     "exemplars.js",
+    "short-names.js",
+    "story.js",
     "layers.js",
+    "layer-control.js",
     "threshold.js",
     "concept-graph.js",
     "toolbar.js",
@@ -62,8 +65,6 @@ _LATE_SCRIPTS = (
     "unit-formula.js",
     "ablation.js",
     "class-curves.js",
-    "short-names.js",
-    "story.js",
     "lead.js",
     "how-to-read.js",
     "unit-squares.js",
@@ -96,6 +97,7 @@ _STYLES = (
     "share.css",
     "compare.css",
     "network.css",
+    "layer-page.css",
 )
 _FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"

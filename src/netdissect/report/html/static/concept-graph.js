@@ -1,5 +1,5 @@
 "use strict";
-// The concept graph: a line per concept with a tick per unit, darker for higher scores. Categories stay in their column when the
+// The concept graph: a line per concept with a bar per unit, taller for higher scores. Categories stay in their column when the
 // threshold changes, and concepts beyond the first ten of a category are hidden until they are unfolded.
 (() => {
   const nd = window.netdissect;
@@ -8,6 +8,9 @@
   const small = matchMedia("(max-width: 640px)"); // taller lines for touch
   const NAMES = 116; // width of the names
   const COUNTS = 40; // room for the count after the ticks
+  const BAR = 16; // height of a bar at the score FULL, or at the end of the axis of scores
+  const FULL = 0.3;
+  const LEAST = 2;
   let groups = [];
   let arranged = "";
 
@@ -65,7 +68,6 @@
     empty.hidden = count.detectors > 0;
     if (!empty.hidden) showNearest(empty, layer);
     const most = Math.max(1, ...count.found.map((entry) => entry.passing));
-    const strongest = layer.units ? layer.labelScore[layer.ranked[0]] || 1 : 1;
     for (const group of groups) {
       const entries = count.found.filter((entry) => nd.run.category[entry.concept] === group.kind)
         .sort((a, b) => b.passing - a.passing || layer.labelScore[b.units[0]] - layer.labelScore[a.units[0]]);
@@ -78,7 +80,7 @@
       const rest = entries.slice(SHOWN).reduce((sum, entry) => sum + entry.passing, 0);
       setText(group.more, group.open ? "fewer" : `${nd.formatUnits(entries.length - SHOWN, "concept")} more, ${nd.formatUnits(rest)}`);
       group.more.setAttribute("aria-expanded", String(group.open));
-      drawTicks(group, shown, layer, most, strongest);
+      drawBars(group, shown, layer, most);
     }
   };
 
@@ -127,7 +129,7 @@
     for (let at = entries.length; at < group.lines.length; at++) group.lines[at].item.remove();
   }
 
-  function drawTicks(group, entries, layer, most, strongest) {
+  function drawBars(group, entries, layer, most) {
     const width = group.element.clientWidth;
     if (!width) return;
     const room = width - NAMES - COUNTS;
@@ -136,16 +138,17 @@
     const LINE = small.matches ? 28 : 21;
     const context = nd.prepareCanvas(group.canvas, width, Math.max(1, entries.length * LINE));
     context.fillStyle = nd.getColor(`fill-${nd.run.slots[group.kind]}`);
+    const full = Math.min(FULL, nd.run.axis);
     entries.forEach((entry, at) => {
-      const y = at * LINE + (LINE - 13) / 2;
+      const bottom = at * LINE + (LINE + BAR) / 2;
       for (let i = 0; i < entry.passing; i++) {
-        context.globalAlpha = 0.28 + 0.72 * Math.min(1, layer.labelScore[entry.units[i]] / strongest) ** 0.7;
+        const tall = Math.max(LEAST, BAR * Math.min(1, layer.labelScore[entry.units[i]] / full));
         const x = NAMES + i * step;
-        if (nd.isBeyond(layer, entry.units[i]) !== false) context.fillRect(x, y, step - gap, 13);
-        else for (const end of [y, y + 10.5]) context.fillRect(x, end, step - gap, 2.5); // hollow
+        const hollow = nd.isBeyond(layer, entry.units[i]) === false;
+        context.fillRect(x, bottom - tall, step - gap, tall);
+        if (hollow && step > 3.5) context.clearRect(x + 1.2, bottom - tall + 1.2, step - gap - 2.4, tall - 2.4);
       }
       group.lines[at].count.style.left = `${NAMES + entry.passing * step + 6}px`;
     });
-    context.globalAlpha = 1;
   }
 })();

@@ -9,9 +9,10 @@
   nd.buildLayers = () => {
     const { run } = nd;
     const home = document.getElementById("tabs");
-    tabs = run.layers.map((layer) => {
+    const { short } = nd.listShortNames();
+    tabs = run.layers.map((layer, index) => {
       const tab = {
-        link: make("a.tab", { href: "#" }, make("span.tab-name", {}, nd.breakName(layer.name))),
+        link: make("a.tab", { href: "#", title: short[index] === layer.name ? null : layer.name }, make("span.tab-name", {}, nd.breakName(short[index]))),
         note: make("span.tab-note"),
         bar: makeShareBar(),
       };
@@ -74,8 +75,19 @@
     return make("tr.control", {}, make("th", { scope: "row", title: controls.map((control) => control.name).join(", ") }, name), figures);
   }
 
+  // Scrolls the row of tabs so that the layer's is in sight.
+  let scrolledTo = -1;
+  function scrollTabs(index) {
+    const home = document.getElementById("tabs");
+    if (scrolledTo === index || !home.clientWidth) return;
+    scrolledTo = index;
+    const [from, room] = [tabs[index].link.getBoundingClientRect().left - home.getBoundingClientRect().left + home.scrollLeft, tabs[index].link.offsetWidth];
+    if (from < home.scrollLeft || from + room > home.scrollLeft + home.clientWidth) home.scrollLeft = from - (home.clientWidth - room) / 2;
+  }
+
   nd.drawLayers = (counts) => {
     const { run, state } = nd;
+    nd.loadStory().then(() => { if (!run.storyShown) { run.storyShown = true; nd.redraw("story"); } });
     const widest = Math.max(1e-9, ...counts.flatMap((count, index) => [...count.perCategory].map((units) => units / run.layers[index].units)));
     run.layers.forEach((layer, index) => {
       const { link, note, bar } = tabs[index];
@@ -99,5 +111,6 @@
         setText(text, count.perCategory[kind] ? nd.formatPercent(share) : "–");
       });
     });
+    scrollTabs(state.layer);
   };
 })();

@@ -46,7 +46,7 @@
       make("nav.ways", { "aria-label": "Other pages" }));
     page.ways = element.querySelector(".ways");
     addWays();
-    nd.loadStory().then(() => nd.redraw("story"));
+    nd.loadStory().then(() => { run.storyShown = true; nd.redraw("story"); });
     whenNear(page.lead, page.reading.fill);
   }
 

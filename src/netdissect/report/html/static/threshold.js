@@ -5,8 +5,9 @@
   const nd = window.netdissect;
   const { setText } = nd;
   const BIN = 0.005; // of score
-  const HEIGHT = 96;
+  const HEIGHT = 104;
   const TOP = 14; // room for the handle
+  const RUG = 5; // height of the control's ticks below the bars
   const byId = (id) => document.getElementById(id);
   let sliders = [];
 
@@ -46,6 +47,7 @@
     setText(byId("n-units"), nd.formatCount(layer.units));
     setText(byId("n-beyond"), nd.state.beyond ? " and is beyond chance" : "");
     nd.showSpread(layer, cut);
+    nd.drawLayerControl(layer);
     const text = nd.formatThreshold(cut);
     setText(byId("threshold-text"), `${nd.run.scoreTitle} ≥ ${text}`);
     setText(byId("threshold-value"), text);
@@ -82,10 +84,14 @@
       for (let kind = 0; kind <= kinds; kind++) sum += bins[bin * (kinds + 1) + kind];
       most = Math.max(most, sum);
     }
+    most = Math.max(most, Math.min(nd.measureGhost(layer, BINS), 2 * most)); // taller bins of the control are cut off
     const step = width / BINS;
-    const tall = HEIGHT - TOP - 1;
+    const bottomLine = HEIGHT - 1 - RUG - 3;
+    const tall = bottomLine - TOP;
+    const ghost = { width, bottom: bottomLine, tall, most, bins: BINS, rug: RUG };
+    nd.drawGhost(context, layer, ghost);
     for (let bin = 0; bin < BINS; bin++) {
-      let bottom = HEIGHT - 1;
+      let bottom = bottomLine;
       for (let at = 0; at <= kinds; at++) {
         const kind = (at + kinds) % (kinds + 1); // gray first
         const size = (bins[bin * (kinds + 1) + kind] / most) * tall;
@@ -96,7 +102,8 @@
       }
     }
     context.fillStyle = nd.getColor("control");
-    context.fillRect(0, HEIGHT - 1, width, 1);
+    context.fillRect(0, bottomLine, width, 1);
+    nd.drawGhostOutline(context, layer, ghost);
     const x = Math.min(1, cut / axis) * width;
     context.fillStyle = nd.getColor("ink");
     context.fillRect(Math.min(width - 2, Math.max(0, x - 1)), 6, 2, HEIGHT - 6);
