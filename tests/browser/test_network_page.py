@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests import made_up_runs
+from tests.browser.conftest import DESKTOP, PHONE, find_violations
 
 from netdissect import report
 from netdissect.concepts import display_name
@@ -193,3 +194,51 @@ def test_a_run_without_trust_groups_and_controls_has_a_first_page_too(visiting, 
     assert visit.text(".network-lead").startswith("Of 32 units in 2 layers, ")
     assert "Named, but not seen" not in visit.page.locator(".found-list h3").all_inner_texts()
     assert visit.page.locator(".square-row").count() == 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(visiting, controlled, axe, theme, screen):
+    visit = visiting(viewport=screen, color_scheme=theme, reduced_motion="reduce")
+    for address in ("#/", "#/units", "#/layer/block2%2Fconv"):
+        visit.open(controlled[1] / "html" / "index.html", address)
+        visit.page.wait_for_function("() => netdissect.run.layers.every((layer) => layer.story)")
+        if address == "#/":
+            visit.page.wait_for_selector(".reading:not([hidden])")
+            visit.page.locator(".square-field").first.focus()
+            visit.page.keyboard.press("ArrowRight")
+            visit.page.locator(".network-section .term").first.click()
+        visit.settle()
+        assert find_violations(axe, visit.page) == [], address
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= screen["width"], address
+
+
+def test_a_layers_numbers_stand_beside_their_intervals_and_the_controls(visiting, controlled):
+    result, folder = controlled
+    visit = visiting()
+    visit.open(folder / "html" / "index.html", "#/layer/block2%2Fconv?cut=0.08")
+    visit.page.wait_for_selector("#ghost-key:not([hidden])")
+    layer, control = result["block2/conv"], result.controls[0].layers["block2/conv"]
+    passing = [label for score, label in zip(control.scores, control.labels, strict=True) if label and score >= 0.08]
+    assert visit.text("#control-detectors") == f"random weights: {len(passing)}"
+    assert visit.text("#control-label") == f"random weights: {len(set(passing))}"
+    spread = layer.count_spread(0.08)
+    assert visit.text("#interval-detectors") == f"{spread.units_low}–{spread.units_high} in 95 % of resamples"
+    tops = visit.page.locator(".tab").evaluate_all(
+        "(tabs) => tabs.map((tab) => tab.querySelector('.share').getBoundingClientRect().top)"
+    )
+    assert len(set(tops)) == 1
+
+
+def test_many_layers_are_tabs_in_one_row_without_the_prefix_they_share(visiting, tmp_path):
+    names = tuple(f"encoder.layer.{number}.output" for number in range(16))
+    result, probe_set = made_up_runs.make_run((4,) * 16, 12, pictures=12, exemplars=2, layer_names=names)
+    report.write_report(result, tmp_path, probe_set, NullProgress())
+    visit = visiting()
+    visit.open(tmp_path / "html" / "index.html", "#/layer/encoder.layer.13.output")
+    tabs = visit.page.locator(".tab-name")
+    assert tabs.all_inner_texts() == [f"{number}.output" for number in range(16)]
+    assert len(set(tabs.evaluate_all("(names) => names.map((name) => name.getBoundingClientRect().top)"))) == 1
+    current = visit.page.locator(".tab[aria-current]").bounding_box()
+    assert current["x"] >= 0 and current["x"] + current["width"] <= 1280
+    assert visit.page.locator("#n-detectors").bounding_box()["y"] < 400

@@ -57,7 +57,7 @@
     const key = `${panels} ${columns}`;
     if (view.key !== key) {
       view.key = key;
-      view.panels = Array.from({ length: panels }, () => makePanel(control));
+      view.panels = Array.from({ length: panels }, (_, at) => makePanel(control, panels > 1 ? `, part ${at + 1}` : ""));
       view.home.replaceChildren(...view.panels.map((panel) => panel.element));
     }
     const each = Math.ceil(shown.length / panels);
@@ -70,13 +70,13 @@
     view.home.hidden = !concepts.length;
   }
 
-  function makePanel(control) {
+  function makePanel(control, part) {
     const { short } = nd.listShortNames();
     const names = short.map((name, index) => make("th", { scope: "col" }, make("a", { href: nd.makeAddress({ view: "layer", layer: index }), title: nd.run.layers[index].name }, name)));
     const head = make("tr", {}, make("th", { scope: "col" }, make("span.sr", {}, "concept")), names, control ? make("th.of-control", { scope: "col", title: `${control.layer.name}, ${nd.nameControl(control.control)}` }, nd.nameControl(control.control).replace(/ weights$/, "")) : "");
     const body = make("tbody");
     const table = make(`table${names.length > 8 ? ".slanted" : ""}`, {}, make("thead", {}, head), body);
-    return { element: make("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Concepts by layer" }, table), body, rows: [] };
+    return { element: make("div.scroll", { tabIndex: 0, role: "region", "aria-label": `Concepts by layer${part}` }, table), body, rows: [] };
   }
 
   function fillPanel(panel, concepts, control, most) {

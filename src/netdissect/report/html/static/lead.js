@@ -8,6 +8,7 @@
   const toSet = (set, ...words) => link({ view: "units", set }, ...words);
   const toLayer = (layer, ...words) => link({ view: "layer", layer: layer.index }, ...words);
   const within = (id, layer) => `${id}@${layer.name.replace(/[%:;,@]/g, encodeURIComponent)}`;
+  const nameOf = (layer) => nd.listShortNames().short[layer.index];
   const number = (count, noun) => nd.formatUnits(count, noun);
 
   // Returns the paragraphs of the lead, as lists of nodes.
@@ -25,7 +26,7 @@
     const units = run.layers.reduce((sum, layer) => sum + layer.units, 0);
     const named = counts.reduce((sum, count) => sum + count.detectors, 0);
     const concepts = new Set(counts.flatMap((count) => count.found.map((entry) => entry.concept))).size;
-    const where = run.layers.length === 1 ? [" of ", toLayer(run.layers[0], run.layers[0].name)] : [` in ${nd.formatUnits(run.layers.length, "layer")}`];
+    const where = run.layers.length === 1 ? [" of ", toLayer(run.layers[0], nameOf(run.layers[0]))] : [` in ${nd.formatUnits(run.layers.length, "layer")}`];
     const words = ["Of ", `${number(units)}`, ...where, ", "];
     if (!named) return [...words, `none has a concept at or above the threshold, ${run.scoreTitle} ≥ ${nd.formatThreshold(state.cut)}.`];
     const beyond = run.anyChance && !state.beyond ? run.layers.reduce((sum, layer) => sum + (layer.q ? nd.countBeyond(layer, state.cut) : 0), 0) : null;
@@ -40,9 +41,9 @@
     const [first, last] = [run.layers[0], run.layers[run.layers.length - 1]];
     const [before, after] = [counts[0].byLabel, counts[counts.length - 1].byLabel];
     const spread = (layer) => nd.formatSpread(layer, "label", state.cut);
-    if (before === after) return [`${first.name} and ${last.name} detect `, toLayer(last, number(after, "different concept")), " each. "];
+    if (before === after) return [`${nameOf(first)} and ${nameOf(last)} detect `, toLayer(last, number(after, "different concept")), " each. "];
     const verb = after > before ? "rises" : "falls";
-    return [`The number of different concepts ${verb} from `, toLayer(first, `${nd.formatCount(before)}${spread(first)}`), ` in ${first.name} to `, toLayer(last, `${nd.formatCount(after)}${spread(last)}`), ` in ${last.name}. `];
+    return [`The number of different concepts ${verb} from `, toLayer(first, `${nd.formatCount(before)}${spread(first)}`), ` in ${nameOf(first)} to `, toLayer(last, `${nd.formatCount(after)}${spread(last)}`), ` in ${nameOf(last)}. `];
   }
 
   // Names the categories whose share of the units grows and shrinks most from the first to the last layer.
@@ -78,7 +79,7 @@
     const [named, unique] = found ? [found.named, found.units.size] : [control.units, control.unique];
     const own = counts[layer.index];
     const few = named > 0 && own.byLabel > 1.5 * unique ? ": a name alone is not evidence. " : ". ";
-    return [`The same ${nd.formatUnits(control.total)} of ${layer.name} with `, nd.makeTerm(nd.nameControl(control), "control"), ` get ${number(named, "name")}, but `, toLayer(layer, number(unique, "concept")), ` instead of ${nd.formatCount(own.byLabel)}`, few];
+    return [`The same ${nd.formatUnits(control.total)} of ${nameOf(layer)} with `, nd.makeTerm(nd.nameControl(control), "control"), ` get ${number(named, "name")}, but `, toLayer(layer, number(unique, "concept")), ` instead of ${nd.formatCount(own.byLabel)}`, few];
   }
 
   // Says how many detectors of the last layer do not show their label.
@@ -89,8 +90,8 @@
     const units = list.find(layer).length;
     const asked = Array.from(nd.getCounter(layer).ranked.subarray(0, counts[layer.index].detectors)).filter((unit) => layer.story.asked[unit] >= 3).length;
     if (!asked) return [];
-    if (!units) return [`Each of ${layer.name}’s ${number(asked, "detector")} whose images are labeled for it shows its concept in one of its ten strongest images. `];
-    return [toSet(within("not-seen", layer), `${nd.formatCount(units)} of ${layer.name}’s ${number(asked, "detector")}`), " that could show their concept in their ten strongest images show it in none. "];
+    if (!units) return [`Each of ${nameOf(layer)}’s ${number(asked, "detector")} whose images are labeled for it shows its concept in one of its ten strongest images. `];
+    return [toSet(within("not-seen", layer), `${nd.formatCount(units)} of ${nameOf(layer)}’s ${number(asked, "detector")}`), " that could show their concept in their ten strongest images show it in none. "];
   }
 
   function describeEdge() {

@@ -54,7 +54,7 @@
     box.textContent = sentences[term]();
     button.setAttribute("aria-expanded", "true");
     button.setAttribute("aria-describedby", "term-box");
-    (button.closest("dialog") || document.body).append(box);
+    (button.closest("dialog, main, header, section") || document.body).append(box);
     if (box.showPopover) box.showPopover();
     else box.hidden = false;
     opened = button;

@@ -28,8 +28,9 @@
   };
 
   function makeRow({ layer, control = null }) {
-    const name = control ? make("span.row-name", {}, `${layer.name}, ${nd.nameControl(control)}`)
-      : make("a.row-name", { href: "#/" }, nd.breakName(layer.name));
+    const short = nd.listShortNames().short[layer.index];
+    const name = control ? make("span.row-name", { title: layer.name }, `${short}, ${nd.nameControl(control)}`)
+      : make("a.row-name", { href: "#/", title: layer.name }, nd.breakName(short));
     const note = make("span.row-note");
     const canvas = make("canvas", { "aria-hidden": "true" });
     const option = make("div.sr", { id: `square-${layer.index}${control ? "-control" : ""}`, role: "option", "aria-selected": "true" });
