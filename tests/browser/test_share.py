@@ -122,3 +122,37 @@ def test_the_share_dialog_has_no_accessibility_violation(visit, drawn, axe):
     visit.page.locator("#share-open").click()
     visit.page.wait_for_selector("#share .share-image canvas")
     assert find_violations(axe, visit.page) == []
+
+
+def test_the_page_of_a_unit_works_in_a_frame_of_a_notebook(visiting, tmp_path):
+    from tests import made_up_runs
+
+    from netdissect.analyses.finished_run import equip
+
+    run, probe_set = made_up_runs.make_run((24, 40), 40, pictures=50, grouped=True)
+
+    class ByIndex(made_up_runs.MadeUpProbeSet):
+        def __len__(self):
+            return 60
+
+        def row(self, index):
+            return index
+
+    by_index = ByIndex(probe_set.vocabulary, probe_set.size, probe_set.label_size)
+    shown = equip(run, lambda: by_index, None)[LAYER].unit(3).show()
+    page = tmp_path / "notebook.html"
+    page.write_text(f"<!doctype html><title>notebook</title>{shown._repr_html_()}")
+    visit = visiting()
+    visit.page.goto(page.as_uri())
+    frame = visit.page.frames[1]
+    frame.wait_for_function("() => document.documentElement.classList.contains('running')")
+    frame.wait_for_function("() => document.querySelectorAll('main img').length > 8")
+    assert frame.evaluate("[netdissect.state.view, netdissect.state.unit, location.hash]") == [
+        "unit",
+        2,
+        "#/unit/block2%2Fconv/3",
+    ]
+    frame.evaluate("netdissect.go({ view: 'layer' })")
+    assert frame.evaluate("location.hash") == "#/layer/block2%2Fconv"
+    frame.evaluate("history.back()")
+    frame.wait_for_function("() => netdissect.state.view === 'unit'")

@@ -94,7 +94,7 @@ def equip(
         cache: images and labels that an earlier report has cached.
     """
     presenter = report.ReportPresenter(
-        report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size
+        report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size, run
     )
     layers = {name: replace(layer, presenter=presenter) for name, layer in run.layers.items()}
     return replace(run, layers=layers, presenter=presenter, analyses=RunAnalyses(folder))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
-from netdissect.report import figures
-from netdissect.report.category_colors import FILL_COLORS, assign_color_slots
+from netdissect.report.notebook_cards import render_card, render_category_bar, render_swatch, render_tiles
+from netdissect.report.spotlight import draw_card_tiles, draw_spotlight
 from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.findings import (
     describe_findings,
@@ -24,21 +21,37 @@ from netdissect.results.findings import (
 from netdissect.results.formula_findings import describe_formulas, describe_unit_formula
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from netdissect.results.detectors import Detectors
+    import numpy as np
+    from numpy.typing import NDArray
+
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
     from netdissect.results.unit_result import UnitResult
     from netdissect.results.units import UnitRow
 
 _MAX_ROWS = 8
+#: Height of an image on a card, and of one of a unit's own, in CSS pixels.
+_TILE, _LARGE = 54, 112
 _CELL = "padding:2px 12px 2px 0;text-align:left"
 _NUMBER = "padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-nums"
 
 
-def render_layer(layer: LayerResult, threshold: float) -> str:
-    """Return the HTML of a layer: its counts of detectors, its bar graph and its best units."""
+def render_layer(
+    layer: LayerResult,
+    threshold: float,
+    input_size: tuple[int, int] = (1, 1),
+    read_file: Callable[[int], bytes | None] | None = None,
+) -> str:
+    """Return the HTML of a layer: its counts of detectors, the share of each category, and its best units as cards.
+
+    Args:
+        layer: the layer.
+        threshold: score from which a unit counts as a detector.
+        input_size: height and width of the network's input.
+        read_file: returns an image file by its row in ``index.csv``, or None if it is not available; None shows no images.
+    """
     found = layer.detectors(threshold)
     tested = layer.trust is not None and layer.trust.chance is not None
     explained = layer.formulas is not None
@@ -56,27 +69,53 @@ def render_layer(layer: LayerResult, threshold: float) -> str:
         f"<p><b>{_escape(layer.name)}</b>: {_escape(describe_findings(layer, threshold))}"
         + "".join(f"<br>{_escape(sentence)}" for sentence in said if sentence)
         + "</p>"
-        + _render_bar_graph(found)
+        + render_category_bar(found, layer.vocabulary.categories)
+        + _render_cards(layer, threshold, input_size, read_file)
+        + f"<details><summary>Table of the first {min(_MAX_ROWS, len(layer.units))} units</summary>"
         + _render_table(heads, rows, numbers=("unit", layer.score_title, "q"))
+        + "</details>"
         + _render_rest(len(layer.units) - _MAX_ROWS, "units")
     )
 
 
-def render_unit(unit: UnitResult, threshold: float) -> str:
-    """Return the HTML of a unit: its name, its exemplars and its best concepts."""
+def _render_cards(
+    layer: LayerResult, threshold: float, input_size: tuple[int, int], read_file: Callable[[int], bytes | None] | None
+) -> str:
+    """Return the cards of the best units of different concepts, then of the best others."""
+    first = {row.label: row for row in reversed(layer.units) if row.label}
+    chosen = sorted(layer.units, key=lambda row: (first.get(row.label) is not row, -row.score, row.unit))[:_MAX_ROWS]
+    cards = [
+        render_card(
+            layer,
+            row,
+            draw_card_tiles(layer, row.channel, input_size, read_file, 2 * _TILE) if read_file is not None else [],
+            threshold,
+            _TILE,
+        )
+        for row in chosen
+    ]
+    return (
+        f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:14px 22px;margin:14px 0">'
+        f"{''.join(cards)}</div>"
+    )
+
+
+def render_unit(
+    unit: UnitResult,
+    threshold: float,
+    input_size: tuple[int, int] = (1, 1),
+    read_file: Callable[[int], bytes | None] | None = None,
+) -> str:
+    """Return the HTML of a unit: its name, its exemplars and its best concepts; see `render_layer`."""
     layer, row, title = unit.layer, unit.row, unit.layer.score_title
     name = _escape(display_name(row.label)) if row.label else "no concept"
     below = "" if row.label and row.score >= threshold else f", below the threshold of {threshold:g}"
-    trust, data = describe_unit_trust(unit.trust), unit.strip()
+    trust = describe_unit_trust(unit.trust)
     found = describe_unit_formula(layer, unit.channel)
     formula = f"formula: {found}" if found else ""
-    image = (
-        ""
-        if data is None
-        else f'<img alt="" style="max-width:100%" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
-    )
+    tiles = _draw_strongest(unit, input_size, read_file) if read_file is not None else []
     best = "".join(
-        f'<tr><td style="{_CELL}">{_render_swatch(category, layer.vocabulary.categories)}{_escape(display_name(label))}</td>'
+        f'<tr><td style="{_CELL}">{render_swatch(category, layer.vocabulary.categories)}{_escape(display_name(label))}</td>'
         f'<td style="{_CELL}">{_escape(category)}</td><td style="{_NUMBER}">{score:.3f}</td></tr>'
         for category, label, score in unit.profile[:_MAX_ROWS]
     )
@@ -84,25 +123,37 @@ def render_unit(unit: UnitResult, threshold: float) -> str:
         f"<p>{_escape(layer.name)}, unit {unit.number} (channel {unit.channel} counted from 0): <b>{name}</b>"
         f"{f' ({_escape(row.category)})' if row.category else ''}, {_escape(title)} {row.score:.3f}{below}</p>"
         + "".join(f"<p>{_escape(sentence)}</p>" for sentence in (trust, formula) if sentence)
-        + image
+        + render_tiles(tiles, _LARGE)
         + _render_table(("concept", "category", title), best, numbers=(title,))
     )
 
 
+def _draw_strongest(
+    unit: UnitResult, input_size: tuple[int, int], read_file: Callable[[int], bytes | None]
+) -> list[NDArray[np.uint8]]:
+    """Return the strongest exemplars of a unit with its mask; images that are not available are left out."""
+    strongest = unit.layer.exemplars
+    pairs = zip(strongest.images[unit.channel].tolist(), strongest.grids[unit.channel], strict=True)
+    files = [(grid, read_file(row)) for row, grid in list(pairs)[:_MAX_ROWS] if row >= 0]
+    return [draw_spotlight(unit.layer, grid, data, input_size, _LARGE) for grid, data in files if data is not None]
+
+
 def render_run(run: Result) -> str:
-    """Return the HTML of a run: a table of its layers, and the bar graph of the last layer."""
+    """Return the HTML of a run: a table of its layers, and the share of each category in every layer."""
     threshold = run.settings.threshold
     tested = any(layer.trust is not None and layer.trust.chance is not None for layer in run.layers.values())
     rows = "".join(_render_layer_row(layer, threshold, tested=tested) for layer in run.layers.values())
     counts = ("units", "detectors", "unique, by label", "unique, by category")
     heads = (*counts, *(("beyond chance", "times chance") if tested else ()))
-    last = list(run.layers.values())[-1:]
     return _wrap_block(
         f"<p><b>{_escape(run.network.name)}</b> over {run.probe_set.images:,} images of {_escape(run.probe_set.name)}, "
         f"{_escape(run.score_title)} ≥ {threshold:g}</p>"
         + _render_table(("layer", *heads), rows, numbers=heads)
         + "".join(f"<p>{_escape(warning)}</p>" for warning in warn_of_small_sets(run))
-        + "".join(_render_bar_graph(layer.detectors(threshold)) for layer in last)
+        + "".join(
+            f"<p>{_escape(layer.name)}</p>{render_category_bar(layer.detectors(threshold), layer.vocabulary.categories)}"
+            for layer in run.layers.values()
+        )
     )
 
 
@@ -146,22 +197,6 @@ def _render_table(heads: Sequence[str], rows: str, *, numbers: Collection[str]) 
 
 def _render_rest(number: int, noun: str) -> str:
     return f"<p>… {number} {noun} more</p>" if number > 0 else ""
-
-
-def _render_bar_graph(found: Detectors) -> str:
-    """Return the bar graph as an image on a white background, which is legible on dark pages too."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.svg"
-        figures.draw_bar_graph(found, path)
-        data = base64.b64encode(path.read_bytes()).decode()
-    return (
-        f'<img alt="units per concept" style="background:#fff;max-width:100%" src="data:image/svg+xml;base64,{data}">'
-    )
-
-
-def _render_swatch(category: str, categories: Sequence[str]) -> str:
-    color = FILL_COLORS[assign_color_slots(categories).get(category, "other")]
-    return f'<span style="display:inline-block;width:.7em;height:.7em;margin-right:.5em;background:{color}"></span>'
 
 
 def _escape(words: str) -> str:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from netdissect.errors import RunError
 from netdissect.protocols import NullProgress
 from netdissect.report import notebook, strips
 from netdissect.report.card import write_model_card
+from netdissect.report.embedded_page import EmbeddedPage, embed_unit_page
 from netdissect.report.report_writer import write_report
 from netdissect.report.site import publish_report
 
@@ -70,11 +72,13 @@ class ReportPresenter:
         images: the run's images and labels.
         threshold: score from which a unit counts as a detector.
         input_size: height and width of the network's input.
+        run: the run without a presenter; None draws no pages of units.
     """
 
     images: RunImages
     threshold: float
     input_size: tuple[int, int]
+    run: Result | None = None
 
     def render_run(self, run: Result) -> str:
         """Return a run as HTML for a notebook."""
@@ -82,11 +86,17 @@ class ReportPresenter:
 
     def render_layer(self, layer: LayerResult) -> str:
         """Return a layer as HTML for a notebook."""
-        return notebook.render_layer(layer, self.threshold)
+        return notebook.render_layer(layer, self.threshold, self.input_size, self.images.read_image_file)
 
     def render_unit(self, unit: UnitResult) -> str:
         """Return a unit as HTML for a notebook."""
-        return notebook.render_unit(unit, self.threshold)
+        return notebook.render_unit(unit, self.threshold, self.input_size, self.images.read_image_file)
+
+    def embed_unit_page(self, unit: UnitResult, height: int) -> EmbeddedPage:
+        """Return the page of a unit in a frame of a height in pixels, which a notebook shows."""
+        if self.run is None:
+            raise RunError("the page of a unit needs its run: load it with netdissect.load")
+        return embed_unit_page(self.run, unit.layer, unit.channel, self.images, height)
 
     def plot_run(self, run: Result) -> RunPlots:
         """Return the figures of a run on matplotlib's axes."""

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from netdissect.results.unit_result import UnitResult
 
 
+class Displayed(Protocol):
+    """What a notebook shows."""
+
+    def _repr_html_(self) -> str: ...
+
+
 class Presenter(Protocol):
     """Draws a run, its layers and its units. A result without a presenter is shown as text only."""
 
@@ -41,6 +47,10 @@ class Presenter(Protocol):
 
     def write_figures(self, run: Result, folder: Path, width: FigureWidth, written: Container[str]) -> list[Path]:
         """Write every figure of a run into its folder, which the caller has locked."""
+        ...
+
+    def embed_unit_page(self, unit: UnitResult, height: int) -> Displayed:
+        """Return the report's page of a unit in a frame of a height in pixels, which a notebook shows."""
         ...
 
     def draw_strip(self, unit: UnitResult, most: int) -> bytes | None:

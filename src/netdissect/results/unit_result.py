@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
+from netdissect.errors import RunError
 from netdissect.results.exemplar_groups import list_exemplars
 from netdissect.results.formula_findings import describe_unit_formula
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from netdissect.results.exemplar_groups import ExemplarImage
     from netdissect.results.formulas import UnitFormula
     from netdissect.results.layer_result import LayerResult
+    from netdissect.results.presenter import Displayed
     from netdissect.results.trust import UnitTrust
     from netdissect.results.units import UnitRow
 
@@ -76,6 +78,21 @@ class UnitResult:
         """Return the first `most` exemplars, darkened outside the unit's mask, as a JPEG file; None if images are missing."""
         presenter = self.layer.presenter
         return presenter.draw_strip(self, most) if presenter is not None else None
+
+    def show(self, height: int = 760) -> Displayed:
+        """Return the report's page of the unit in a frame, which a notebook shows; it needs no report and no server.
+
+        Args:
+            height: height of the frame in pixels.
+
+        Raises:
+            DataNotFoundError: if the images of the unit are not available.
+            RunError: if the layer belongs to no run.
+        """
+        presenter = self.layer.presenter
+        if presenter is None:
+            raise RunError("this layer belongs to no run and cannot be drawn: load the run with netdissect.load")
+        return presenter.embed_unit_page(self, height)
 
     def __repr__(self) -> str:
         row, q = self.row, None if self.trust is None else self.trust.q

@@ -133,6 +133,11 @@ class UnitTable(Sequence[UnitRow]):
         more = f"\n  … {len(self) - 10} more" if len(self) > 10 else ""
         return f"{len(self)} units (unit, {self.score_title}, {'q, ' if tested else ''}category, label):\n{head}{more}"
 
+    def _repr_html_(self) -> str:
+        from netdissect.results.unit_table_html import render_unit_table
+
+        return render_unit_table(self, self.score_title)
+
     def to_arrow(self) -> pa.Table:
         """Return the rows as a pyarrow Table, one column per CSV field, and one per figure of `UnitTrust` and `FormulaFigures`."""
         import pyarrow as pa

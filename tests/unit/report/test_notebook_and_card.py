@@ -1,15 +1,19 @@
+import base64
 import dataclasses
 import html
+import io
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 from tests import made_up_runs
 
 import netdissect as nd
 from netdissect.analyses.finished_run import equip
 from netdissect.concepts import display_name
-from netdissect.errors import SettingsError
-from netdissect.report import card
+from netdissect.errors import RunError, SettingsError
+from netdissect.report import card, spotlight
 from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.controls import ControlLayer, ControlRun
 from netdissect.results.detectors import format_deviation
@@ -42,11 +46,15 @@ def result():
     return equip(run, lambda: ByIndex(probe_set), None)
 
 
-def test_a_notebook_shows_a_run_as_a_table_and_the_bar_graph(result):
+def test_a_notebook_shows_a_run_as_a_table_and_bars_of_categories(result):
     html = result._repr_html_()
     assert "net &lt;b&gt;_1_" in html
     assert "unique, by label" in html
-    assert "data:image/svg+xml" in html
+    for layer in result.layers.values():
+        found = layer.detectors()
+        assert f'aria-label="{found.units} of {found.total} units by category"' in html
+        for category, units in found.units_by_category.items():
+            assert f"</span>{category} {units}</span>" in html
     assert not re.search(r"https?://|<script", html)
 
 
@@ -62,6 +70,64 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
     assert f"unit {best.unit} (channel {best.channel} counted from 0)" in html
     assert "data:image/jpeg" in html
     assert repr(unit).startswith(f"unit {best.unit} of block2/conv: ")
+
+
+def find_images(html):
+    data = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', html)
+    return [Image.open(io.BytesIO(base64.b64decode(each))) for each in data]
+
+
+def test_a_layer_is_shown_as_cards_of_different_concepts_with_images(result):
+    layer = result["block2/conv"]
+    html = layer._repr_html_()
+    assert len(find_images(html)) == 8 * 5
+    assert len(html) < 150_000
+    numbers = [int(number) for number in re.findall(r">unit (\d+),", html)]
+    labels = [layer.unit(number).row.label for number in numbers]
+    different = len({row.label for row in layer.units if row.label})
+    assert len(numbers) == 8
+    assert len(set(labels)) == min(8, different)
+    assert numbers[0] == layer.units[0].unit
+    assert "#fff" not in html  # nothing white on a dark page
+
+
+def test_an_image_of_a_unit_is_untouched_in_its_mask_and_darker_and_grayer_outside(result):
+    layer = result["block2/conv"]
+    unit = layer.unit(layer.units[0].unit)
+    row, grid = int(layer.exemplars.images[unit.channel, 0]), layer.exemplars.grids[unit.channel, 0]
+    data = result.read_image_file(row)
+    shown = spotlight.draw_spotlight(layer, grid, data, (112, 112), 112).astype(float)
+    with Image.open(io.BytesIO(data)) as opened:
+        tile = np.array(opened.convert("RGB"), float)
+    inside = (np.abs(shown - tile) < 1).all(axis=2)
+    assert 0.01 < inside.mean() < 0.9
+    gray = tile @ [0.299, 0.587, 0.114]
+    expected = 0.55 * (0.65 * gray[..., None] + 0.35 * tile)
+    assert np.abs(shown - expected)[~inside].max() <= 0.5 + 1e-9
+
+
+def test_the_table_of_units_is_shown_as_a_table(trusted, result):
+    units = trusted["block2/conv"].units
+    head, *rows = cells_of(html.unescape(units._repr_html_()))
+    assert head == ["unit", "concept", "category", "IoU", "", "95 % interval", "q"]
+    assert len(rows) == 20
+    first = units[0]
+    assert rows[0][:4] == [str(first.unit), display_name(first.label), first.category, f"{first.score:.3f}"]
+    assert rows[0][5] == f"{first.trust.low:.3f}–{first.trust.high:.3f}"
+    assert "… 20 units more" in units._repr_html_()
+    assert cells_of(result["block1/conv"].units._repr_html_())[0] == ["unit", "concept", "category", "IoU", ""]
+
+
+def test_a_unit_shows_its_page_in_a_frame(result):
+    shown = result["block2/conv"].unit(3).show(500)
+    assert repr(shown).startswith("unit 3 of block2/conv: ")
+    frame = shown._repr_html_()
+    assert frame.startswith('<iframe title="unit 3 of block2/conv" srcdoc="&lt;!doctype html&gt;')
+    assert "height:500px" in frame
+    assert 'data-open="#/unit/block2%2Fconv/3"' in shown.page
+    assert shown.page.count('type="text/plain" id="image/probe/') == result["block2/conv"].exemplars.images.shape[1]
+    with pytest.raises(RunError, match="belongs to no run"):
+        dataclasses.replace(result["block2/conv"], presenter=None).unit(3).show()
 
 
 @pytest.fixture

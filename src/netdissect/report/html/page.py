@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netdissect.results.run_result import Result
 
 #: Scripts in the order the page runs them; the early ones set the theme before anything is drawn.
-_EARLY_SCRIPTS = ("data.js", "format.js", "dom.js", "theme.js")
+_EARLY_SCRIPTS = ("embedded.js", "data.js", "format.js", "dom.js", "theme.js")
 _LATE_SCRIPTS = (
     "pages.js",
     "terms.js",

@@ -30,7 +30,7 @@ def write_single_file(data: PageData, folder: Path, path: Path) -> Path:
     Returns:
         the file.
     """
-    write_parts(render_single_page(data, _embed_data(data, folder)), path)
+    write_parts(render_single_page(data, embed_data(data, folder)), path)
     return path
 
 
@@ -53,7 +53,7 @@ def write_parts(parts: Iterable[str], path: Path) -> None:
             file.write(part.encode())
 
 
-def _embed_data(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
+def embed_data(data: PageData, folder: Path) -> Iterable[tuple[str, str, str]]:
     """Yield the id, type and text of every block of a single file.
 
     The text needs no escaping: it is JSON without ``<``, or base64.
