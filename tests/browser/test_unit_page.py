@@ -142,15 +142,15 @@ def test_mask_and_label_are_areas_to_scale(visit, drawn):
     row, I, A, G = next(entry for entry in found if entry[3] > entry[1] < entry[2])
     whole = layer.groups.mask_pixels[row.channel]
     open_unit(visit, folder, row.unit)
-    for bar, expected in ((".overlap > .venn", [A - I, I, G - I]), (".whole-mask .venn", [I, A - I, whole - A])):
+    for bar, expected in ((".areas > .venn", [A - I, I, G - I]), (".whole-mask .venn", [I, A - I, whole - A])):
         widths = visit.page.locator(f"{bar} > span").evaluate_all(
             "(all) => all.map((part) => part.getBoundingClientRect().width)"
         )
         assert np.array(widths) / sum(widths) == pytest.approx(np.array(expected) / sum(expected), abs=0.005)
         said = visit.page.locator(bar).get_attribute("aria-label")
         assert f"{round(100 * I / sum(expected))} %" in said
-    both = visit.page.locator(".overlap > .venn > .both").bounding_box()["width"]
-    assert both / visit.page.locator(".overlap > .venn").bounding_box()["width"] == pytest.approx(row.score, abs=0.005)
+    both = visit.page.locator(".areas > .venn > .area-both").bounding_box()["width"]
+    assert both / visit.page.locator(".areas > .venn").bounding_box()["width"] == pytest.approx(row.score, abs=0.005)
 
 
 def test_a_unit_of_a_run_without_groups_has_its_strongest_images_alone(visiting, tmp_path):
