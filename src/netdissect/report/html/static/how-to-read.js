@@ -87,8 +87,8 @@
       return piece;
     };
     const bar = make("div.overlap-bar", { role: "img", "aria-label": `Of the pixels in the mask or the label, ${nd.formatPercent(mask / all)} are in the mask only, ${nd.formatPercent(both / all)} in both, ${nd.formatPercent(label / all)} in the label only: IoU ${score.toFixed(3)}` },
-      part(mask, "mask-only", "mask only"), part(both, "both", "both"), part(label, "label-only", "label only"));
-    return make("div", {}, make("div.overlap-names", { "aria-hidden": "true" }, make("span.mask-only", {}, "mask only"), make("span.both", {}, "both"), make("span.label-only", {}, "label only")), bar);
+      part(mask, "area-mask", "mask only"), part(both, "area-both", "both"), part(label, "area-label", "label only"));
+    return make("div", {}, make("div.overlap-names", { "aria-hidden": "true" }, make("span.area-mask", {}, "mask only"), make("span.area-both", {}, "both"), make("span.area-label", {}, "label only")), bar);
   }
 
   function paint({ tiles, layer, unit, grids, slot, concept }) {
