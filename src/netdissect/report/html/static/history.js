@@ -67,30 +67,35 @@
     else goUp(nd.parseAddress(address));
   };
 
-  // Opens a link within the report without loading the page again.
+  // Returns what the reader has set for all pages: links, back and forward keep it.
+  function getSettings() {
+    const { cut, mask, outlines, pin, beyond } = nd.state;
+    return { cut, mask, outlines, pin, beyond };
+  }
+
+  // Opens a link within the report without loading the page again. The settings are those of now, not of when it was drawn.
   nd.followLink = (event) => {
     const link = event.target.closest && event.target.closest("a[href^='#/']");
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     const address = link.getAttribute("href");
     if (link.classList.contains("up")) nd.returnToPage(address);
-    else if (["prev", "next"].includes(link.rel)) nd.step(nd.parseAddress(address));
-    else nd.go(nd.parseAddress(address), "keep" in link.dataset, link);
+    else if (["prev", "next"].includes(link.rel)) nd.step({ ...nd.parseAddress(address), ...getSettings() });
+    else nd.go({ ...nd.parseAddress(address), ...getSettings() }, "keep" in link.dataset, link);
   };
 
   // Goes to the page before (-1) or after (1) this one in its list; returns whether there is one.
   nd.stepPage = (step) => {
     const link = document.querySelector(`main > :not([hidden]) a[rel="${step < 0 ? "prev" : "next"}"]`);
-    if (link) nd.step(nd.parseAddress(link.getAttribute("href")));
+    if (link) nd.step({ ...nd.parseAddress(link.getAttribute("href")), ...getSettings() });
     return Boolean(link);
   };
 
   // Back and forward keep threshold, mask style, pin and what counts; an address that was typed or pasted sets everything.
   window.addEventListener("popstate", (event) => {
     const left = getPath(nd.makeAddress({}));
-    const { cut, mask, outlines, pin, beyond } = nd.state;
     const fromHistory = event.state !== null;
-    nd.applyChanges({ ...nd.parseAddress(location.hash), ...(fromHistory ? { cut, mask, outlines, pin, beyond } : {}) });
+    nd.applyChanges({ ...nd.parseAddress(location.hash), ...(fromHistory ? getSettings() : {}) });
     nd.flush();
     nd.writeAddress();
     if (fromHistory) returnTo(event.state, left);
