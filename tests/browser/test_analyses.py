@@ -232,7 +232,7 @@ def test_a_concepts_page_says_what_its_units_removal_changes(visiting, analyzed)
         visit = visiting()
         visit.open(analyzed[1] / "html/index.html", f"#/concept/{number}/x?cut=0.001")
         visit.page.wait_for_selector(".ablation-line")
-        said = visit.page.locator(".of-layer", has_text=LAYER).locator(".ablation-line").inner_text()
+        said = visit.page.locator(".ablation-of", has_text=LAYER).locator(".ablation-line").inner_text()
         digits = 1 if abs(found.margin) >= 1 else 2
         name, place = display_name(found.concept), found.class_name.replace("_", " ")
         assert said.startswith(
@@ -243,10 +243,10 @@ def test_a_concepts_page_says_what_its_units_removal_changes(visiting, analyzed)
     number = layer.vocabulary.concepts[layer.vocabulary.names.index(concept)].number
     visit = visiting()
     visit.open(analyzed[1] / "html/index.html", f"#/concept/{number}/x?cut=0.001")
-    visit.page.wait_for_selector(".of-layer")
+    visit.page.wait_for_selector(".ablation-of")
     assert (
         f"Its units were not removed from the network: {why}."
-        in visit.page.locator(".of-layer", has_text=LAYER).inner_text()
+        in visit.page.locator(".ablation-of", has_text=LAYER).inner_text()
     )
 
 

@@ -170,12 +170,13 @@ def test_a_concept_leads_to_its_units_in_every_layer(visit, drawn):
         for row in layer.units
     )
     assert f"{named} unit" in visit.text("#page .lead")
-    for _more in visit.page.locator(".of-layer button.more").all():
-        visit.page.locator(".of-layer button.more").first.click()
+    for more in visit.page.locator(".cards-of-concept button.more").all():
+        more.click()
+    metas = visit.page.locator(".cards-of-concept .card .meta").all_inner_texts()
     for layer in result.layers.values():
-        section = visit.page.locator(".of-layer", has=visit.page.get_by_role("heading", name=layer.name, exact=True))
-        passing = int((layer.iou[:, column] >= 0.04).sum())
-        assert (section.locator(".card").count() if passing else 0) == passing
+        assert sum(meta.startswith(f"{layer.name}, unit") for meta in metas) == int(
+            (layer.iou[:, column] >= 0.04).sum()
+        )
     assert visit.page.locator(".examples img").count() > 0
     visit.page.keyboard.press("Escape")
     visit.settle()
@@ -186,6 +187,7 @@ def test_a_dot_of_the_plot_is_its_unit(visit, drawn):
     visit.page.locator(".concepts a").first.click()
     visit.page.wait_for_selector(".plot canvas")
     visit.settle()
+    visit.page.locator(".plot canvas").scroll_into_view_if_needed()
     box = visit.page.locator(".plot canvas").bounding_box()
     for x in range(int(box["width"]) - 4, 100, -6):
         for y in range(10, int(box["height"]) - 30, 9):

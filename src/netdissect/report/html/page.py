@@ -76,6 +76,8 @@ _LATE_SCRIPTS = (
     "notes.js",
     "unit-page.js",
     "concept-plot.js",
+    "concept-parts.js",
+    "concepts-page.js",
     "concept-page.js",
     "atlas-view.js",
     "atlas-colors.js",
@@ -103,6 +105,7 @@ _LATE_SCRIPTS = (
 _STYLES = (
     "style.css",
     "search.css",
+    "concepts.css",
     "terms.css",
     "units.css",
     "atlas.css",
@@ -129,7 +132,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 METHOD = "Method: Bau, Zhou, Khosla, Oliva, Torralba: Network Dissection, CVPR 2017."
 _KEYBOARD = (
     (("/",), "search concepts, units, layers and images"),
-    (("f",), "filter the units of a layer by concept, number or formula"),
+    (("f",), "filter what the page lists: units by concept, number or formula"),
     (("←", "→", "↑", "↓"), "move between units; on a unit’s page, previous and next"),
     (("Enter",), "open"),
     (("Esc",), "clear the search, or go back"),

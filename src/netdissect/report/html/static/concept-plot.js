@@ -4,6 +4,7 @@
   const nd = window.netdissect;
   const { make, setText } = nd;
   const LANE = 46;
+  const NAME = 16; // above a lane on a phone, where the names have no column
   const FOOT = 22;
 
   nd.makePlot = (concept, scores) => {
@@ -20,7 +21,10 @@
       const { cut } = nd.state;
       const width = field.clientWidth;
       if (!width) return;
-      const height = LANE * run.layers.length + FOOT;
+      const above = window.matchMedia("(max-width: 640px)").matches ? NAME : 0;
+      const lane = LANE + above;
+      [...names.children].forEach((span, index) => { span.style.top = `${lane * index}px`; });
+      const height = lane * run.layers.length + FOOT;
       const context = nd.prepareCanvas(canvas, width, height);
       const x = (value) => 6 + (value / most) * (width - 12);
       const fill = nd.getColor(`fill-${run.slots[run.category[concept]]}`);
@@ -33,7 +37,7 @@
       }
       dots = [];
       run.layers.forEach((layer, index) => {
-        const middle = LANE * index + LANE / 2;
+        const middle = lane * index + above + LANE / 2;
         context.fillStyle = nd.getColor("rule");
         context.fillRect(0, middle, width, 1);
         drawLane(context, layer, scores[index], { x, middle, cut, fill });

@@ -20,11 +20,14 @@
     "]": () => stepLayer(1),
     "/": () => nd.focusSearch(),
     f: () => {
-      if (nd.state.view !== "layer") nd.go({ view: "layer" });
-      byId("search").focus();
-      byId("search").select();
+      if (!findFilter()) nd.go({ view: "layer" });
+      findFilter().focus();
+      findFilter().select();
     },
   };
+
+  // Returns the box that filters what the open page lists, if it has one.
+  const findFilter = () => document.querySelector("main > :not([hidden]) input[data-filter]");
 
   function stepLayer(step) {
     const layer = nd.state.layer + step;
@@ -43,20 +46,20 @@
   }
 
   function escape() {
-    const search = byId("search");
-    if (document.activeElement === search) {
-      if (nd.state.query) clearSearch({});
-      else search.blur();
-    } else if (nd.state.view === "layer" && (nd.state.query || nd.state.show !== "all")) {
-      clearSearch({ show: "all" });
+    const filter = findFilter();
+    if (filter && document.activeElement === filter) {
+      if (nd.state.query) clearSearch(filter, {});
+      else filter.blur();
+    } else if (filter && (nd.state.query || nd.state.show !== "all")) {
+      clearSearch(filter, { show: "all" });
     } else {
       nd.goBack();
     }
   }
 
-  // Empties the search box now, not in the next frame, so that what is typed meanwhile is not added to the old search.
-  function clearSearch(changes) {
-    byId("search").value = "";
+  // Empties the filter now, not in the next frame, so that what is typed meanwhile is not added to the old search.
+  function clearSearch(filter, changes) {
+    filter.value = "";
     nd.change({ query: "", ...changes });
   }
 
