@@ -12,15 +12,14 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     ProgressColumn,
     Task,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
 from netdissect.bounds import describe_type
@@ -34,6 +33,13 @@ if TYPE_CHECKING:
 
 #: Seconds between two redraws of a bar.
 _REDRAW = 0.1
+#: What the steps of a task are, where they are not its name: they stand after its numbers.
+_STEPS = {
+    "scan": "images", "scan again": "images", "labels": "images", "tally": "images", "tally within scenes": "images", "draw": "images",
+    "strips": "units", "formulas": "units", "classify": "layers", "look": "images", "photos": "images",
+}  # fmt: skip
+#: Words for a task that say more than its name.
+_TITLES = {"tally": "compare", "tally within scenes": "within scenes", "labels": "read labels"}
 
 
 class SafeConsole(Console):
@@ -56,7 +62,10 @@ stderr = SafeConsole(stderr=True, markup=False, emoji=False, highlight=False, so
 class ProgressBars:
     """A Progress that draws one bar per task, with its rate and the time left, on a terminal or in a notebook.
 
-    The steps of a task named ``"download"`` are bytes. A second attempt at a download restarts its bar.
+    Bars fit into 80 columns. The steps of a task named ``"download"`` are bytes. A second attempt at a download restarts its bar.
+
+    Args:
+        quiet: show nothing.
 
     Example:
         >>> with ProgressBars(quiet=True) as bars:
@@ -66,11 +75,11 @@ class ProgressBars:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._progress = RichProgress(
-            TextColumn("{task.description:<11}", markup=False),
-            BarColumn(bar_width=32),
+            TextColumn("{task.description:<29}", markup=False),
+            BarColumn(bar_width=8, complete_style="cyan", finished_style="dim"),
             _Amount(),
             _Rate(),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            _Time(),
             console=stderr,
             disable=quiet or not is_interactive(),
         )
@@ -97,7 +106,7 @@ class ProgressBars:
             self._progress.update(self._task, completed=0, total=known)
             return
         self._name = task
-        self._task = self._progress.add_task(escape_line(task), total=known)
+        self._task = self._progress.add_task(escape_line(_name_task(task)), total=known, steps=_find_steps(task))
 
     def advance(self, steps: int) -> None:
         """Count steps as done; the bar is redrawn a few times a second."""
@@ -152,15 +161,54 @@ def is_interactive() -> bool:
     return stderr.is_jupyter or (sys.stderr is not None and sys.stderr.isatty())
 
 
+class TitledProgress:
+    """A Progress that writes a title before the name of every task.
+
+    Args:
+        progress: what shows them.
+        title: such as ``"random weights"``.
+    """
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._title = title
+
+    def start(self, task: str, total: int) -> None:
+        """Start a task of `total` steps."""
+        self._progress.start(f"{self._title}: {task}", total)
+
+    def advance(self, steps: int) -> None:
+        """Count steps as done."""
+        self._progress.advance(steps)
+
+
+def _name_task(task: str) -> str:
+    """Return the words that a task is shown with, after its title.
+
+    >>> _name_task("random weights: tally")
+    'random weights: compare'
+    """
+    title, separator, name = task.rpartition(": ")
+    return f"{title}{separator}{_TITLES.get(name, name)}"
+
+
+def _find_steps(task: str) -> str:
+    """Return what the steps of a task are; empty if nothing says it."""
+    return _STEPS.get(task.rpartition(": ")[2], "")
+
+
 class _Amount(ProgressColumn):
-    """The column with the amount done: bytes of a download, steps of any other task."""
+    """The column with the amount done: bytes of a download, steps of any other task, and what they are."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._bytes, self._steps = DownloadColumn(), MofNCompleteColumn()
+        super().__init__(Column(no_wrap=True))
+        self._bytes = DownloadColumn()
 
     def render(self, task: Task) -> Text:
-        return (self._bytes if task.description == "download" else self._steps).render(task)
+        if task.description == "download":
+            return self._bytes.render(task)
+        done = f"{int(task.completed):,}/{int(task.total or 0):,}"
+        return Text(f"{done} {task.fields.get('steps', '')}".rstrip())
 
 
 class _Rate(ProgressColumn):
@@ -172,5 +220,17 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         if task.description == "download":
-            return self._bytes.render(task)
-        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="progress.data.speed")
+            return Text(self._bytes.render(task).plain.strip("?"), style="dim")
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="dim")
+
+
+class _Time(ProgressColumn):
+    """The column with the time that is left, or in the end the time that it took; words say which."""
+
+    def render(self, task: Task) -> Text:
+        seconds = task.elapsed if task.finished else task.time_remaining
+        if seconds is None:
+            return Text("")
+        minutes, rest = divmod(round(seconds), 60)
+        return Text(f"{'took' if task.finished else 'left'} {minutes}:{rest:02d}", style="dim")

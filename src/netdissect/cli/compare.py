@@ -41,6 +41,7 @@ def compare(
         width: Where figures are set, true to size: in a column (3.25 inches), over a text (5.5) or on a slide (10).
     """
     from netdissect.experiments import compare_runs
+    from netdissect.experiments.compared_text import describe_comparison
 
     comparison = compare_runs.compare(
         sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ()
@@ -51,13 +52,7 @@ def compare(
         print_line(f"figure: {path} (and .pdf, .png, .csv)")
     if page is not None:
         print_line(f"report: {page}")
-    narrowest, matched = comparison.match_widths()
-    longest = max(len(entry.name) for entry in comparison.entries)
-    for entry in sorted(comparison.entries, key=lambda entry: -entry.total):
-        line = f"{entry.name:<{longest}}  {entry.describe()}"
-        if entry.name in matched and entry.units > narrowest:  # all units of the narrowest are no sample
-            mean, spread = matched[entry.name]
-            line += f", {mean:.1f} ± {spread:.1f} unique among {narrowest} random units"
+    for line in describe_comparison(comparison):
         print_line(line)
     for remark in comparison.remarks:
         print_line(remark)

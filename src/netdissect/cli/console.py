@@ -20,10 +20,15 @@ from netdissect.progress import ProgressBars, stderr, stdout
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from netdissect.results.run_result import Result
+
 __all__ = [
     "LogPrinter",
     "ProgressBars",
     "format_cell",
+    "has_bars",
+    "measure_columns",
+    "print_closing",
     "print_error",
     "print_json",
     "print_line",
@@ -56,6 +61,26 @@ class LogPrinter(logging.Handler):
         """Print a record as a line."""
         with contextlib.suppress(OSError):
             stderr.print(Text(f"netdissect: {escape_line(record.getMessage())}"))
+
+
+def print_closing(result: Result) -> None:
+    """Print what a run found; bars only where the terminal's encoding has them."""
+    from netdissect.results.closing_lines import describe_closing
+
+    heading, *lines = describe_closing(result, measure_columns(), bars=has_bars())
+    print_line(heading, bold=True)
+    for line in lines:
+        print_line(line)
+
+
+def has_bars() -> bool:
+    """Return whether the terminal's encoding has the signs of bars."""
+    return stdout.encoding.lower().startswith("utf")
+
+
+def measure_columns() -> int:
+    """Return the columns of a line: the terminal's, or 80 where output goes to a file or a pipe."""
+    return stdout.width if stdout.is_terminal else 80
 
 
 def print_table(table: Table) -> None:

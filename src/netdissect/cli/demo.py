@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import ProgressBars, has_bars, measure_columns, print_closing, print_line
 from netdissect.cli.option_groups import SWITCH
 
 
@@ -26,6 +26,7 @@ def demo(
 
     with ProgressBars(quiet=quiet) as bars:
         found = run_demo(out, classic=classic, progress=bars)
-    for line in found.format_headlines():
+    print_closing(found.trained)
+    for line in found.describe_control(measure_columns(), bars=has_bars()):
         print_line(line)
     print_line(f"report: {found.report}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import ProgressBars, print_closing, print_line
 from netdissect.cli.option_groups import (
     IS_MODEL,
     MODEL,
@@ -147,10 +147,7 @@ def print_run_result(result: Result, folder: Path, *, with_report: bool = True) 
         folder: the run folder.
         with_report: whether the run writes a report; if not, the path of the run folder is printed.
     """
-    from netdissect.results.findings import describe_run_findings
-
-    for line in describe_run_findings(result):
-        print_line(line)
+    print_closing(result)
     for note in result.journal.get("notes", []):
         print_line(f"note: {note}")
     print_run_location(folder, with_report=with_report)

@@ -17,9 +17,10 @@ from netdissect.demo.world import DEMO_IMAGES, write_probe_set
 from netdissect.demo.world.world_folder import empty_folder, remove_world
 from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
+from netdissect.progress import TitledProgress
 from netdissect.protocols import NullProgress, Progress
+from netdissect.results.closing_lines import COLUMNS, describe_layer
 from netdissect.results.controls import UNTRAINED, record_control
-from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
 if TYPE_CHECKING:
@@ -51,10 +52,15 @@ class DemoResult:
     control: Result
     report: Path
 
-    def format_headlines(self) -> tuple[str, str]:
-        """Return one line for each network: what its last layer detects."""
-        trained, control = (describe_findings(result[LAST]) for result in (self.trained, self.control))
-        return f"{LAST}, trained:        {trained}", f"{LAST}, random weights: {control}"
+    def describe_control(self, columns: int = COLUMNS, *, bars: bool = True) -> list[str]:
+        """Return what the last layer detects with random weights, as lines.
+
+        Args:
+            columns: width of the lines.
+            bars: draw the share of detectors as a bar.
+        """
+        layer, threshold = self.control[LAST], self.control.settings.threshold
+        return describe_layer(layer, threshold, columns, title=f"{LAST} with random weights", bars=bars)
 
 
 def run_demo(out: Path, *, classic: bool = False, progress: Progress | None = None) -> DemoResult:
@@ -79,7 +85,12 @@ def run_demo(out: Path, *, classic: bool = False, progress: Progress | None = No
         is_new = _draw_probe_set(out / PROBE_SET, progress)
     data = out / PROBE_SET
     control = api.dissect(
-        network.load_control_network(), LAST, data, out=out / CONTROL, fresh=is_new, progress=progress
+        network.load_control_network(),
+        LAST,
+        data,
+        out=out / CONTROL,
+        fresh=is_new,
+        progress=TitledProgress(progress, "random weights"),
     )
 
     def add_control(run: Result) -> Result:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from netdissect.io import atomic
 from netdissect.report import figures
 from netdissect.report.cache import ReportCache
-from netdissect.report.figures.count_deviations import find_category_deviations, find_concept_deviations
 from netdissect.report.html import classic_pages, lite_page, page, single_page
 from netdissect.report.html.page_data import PageData
 from netdissect.report.panels import write_panels
+from netdissect.results.count_deviations import find_category_deviations, find_concept_deviations
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -69,17 +69,14 @@ class DetectorCounts:
         """Number of unique detectors."""
         return sum(self.unique.values())
 
-    def describe(self) -> str:
-        """Return the counts as text, with their standard deviations, and what is beyond chance, where it was measured."""
+    def list_counts(self) -> tuple[str, str, str, str]:
+        """Return unique detectors, detectors of all units, those beyond chance, and times chance, as text; empty if not measured."""
         unique, units = "", ""
         if self.spread is not None:
             unique, units = (f" ± {format_deviation(sd)}" for sd in (self.spread.unique_sd, self.spread.units_sd))
-        said = f"{self.total:4d}{unique} unique by {self.definition}, {self.detectors:5d}{units} of {self.units} units"
-        if self.trust is not None and self.trust.beyond is not None:
-            said += f", {self.trust.beyond} beyond chance"
-        if self.trust is not None and self.trust.times is not None:
-            said += f", {format_times(self.trust.times)} times chance"
-        return said
+        beyond = "" if self.trust is None or self.trust.beyond is None else str(self.trust.beyond)
+        times = "" if self.trust is None or self.trust.times is None else format_times(self.trust.times)
+        return f"{self.total}{unique}", f"{self.detectors}{units} of {self.units}", beyond, times
 
 
 def count_for_comparison(

@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 _MOST_SPREAD, _FEWEST_BEYOND = 0.1, 0.5
 
 
-def describe_run_findings(result: Result) -> list[str]:
-    """Return what each layer of a run detects, units whose concept chance explains, and warnings of a small probe set."""
-    threshold, lines = result.settings.threshold, []
-    for name, layer in result.layers.items():
-        lines.append(f"{name}: {describe_findings(layer, threshold)}")
-        unconvincing = describe_unconvincing(layer, threshold)
-        lines += [f"{name}: {unconvincing}"] if unconvincing else []
-    return lines + warn_of_small_sets(result)
-
-
 def warn_of_small_sets(result: Result) -> list[str]:
     """Return a warning for each layer for whose counts the run's probe set is small, at the run's threshold."""
     images, threshold = result.probe_set.images, result.settings.threshold

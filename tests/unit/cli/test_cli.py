@@ -77,7 +77,7 @@ def test_run_writes_every_documented_file(capsys, caffe, data, tmp_path):
         "0.05", "--images-per-unit", "3", "--classic",
     )  # fmt: skip
     assert code == 0
-    assert "conv1: " in out and "of 5 units detect" in out
+    assert "conv1 " in out and "of 5 units detect" in out
     assert str(tmp_path / "r" / "html" / "index.html") in out
     for name in (
         "run.json", "conv1-result.csv", "part-two-result.csv", "conv1.parquet", "html/index.html", "html/conv1.html",

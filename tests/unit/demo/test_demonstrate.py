@@ -11,7 +11,6 @@ import netdissect as nd
 from netdissect.cli import main
 from netdissect.demo import demonstrate, network, world
 from netdissect.errors import FolderTakenError
-from netdissect.results.findings import describe_findings
 
 pytestmark = pytest.mark.slow
 
@@ -67,12 +66,13 @@ def test_the_trained_run_records_its_control(whole):
     assert layer.times == (None if summary is None else summary.times)
 
 
-def test_two_lines_say_how_many_unique_concepts_each_has(whole):
+def test_what_the_control_detects_is_said_as_of_the_trained_network(whole):
     found, _ = whole
-    for line, result in zip(found.format_headlines(), (found.trained, found.control), strict=True):
-        unique = int(re.search(r"(\d+)(?: ± [\d.]+)? unique concepts", line)[1])
-        assert unique == result[demonstrate.LAST].detectors().unique
-        assert line.endswith(describe_findings(result[demonstrate.LAST]))
+    lines = found.describe_control()
+    counted = found.control[demonstrate.LAST].detectors()
+    assert lines[0] == "conv5 with random weights"
+    assert re.search(r"of 128 units detect (\d+)(?: ± [\d.]+)? concepts", lines[1])[1] == str(counted.unique)
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_everything_it_found_lies_in_its_folder(tmp_path, monkeypatch):

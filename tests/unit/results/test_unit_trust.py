@@ -13,7 +13,6 @@ from tests import made_up_runs
 from netdissect.results.counts import Counts
 from netdissect.results.findings import (
     describe_findings,
-    describe_run_findings,
     describe_unconvincing,
     describe_unit_trust,
     warn_of_small_set,
@@ -184,19 +183,6 @@ def test_a_small_probe_set_is_warned_of_with_a_number():
     weak = make_layer(Trust(replace(chance, observed=np.array([0.5, 0.1, 0.1, 0], np.float32))), (0.5, 0.1, 0.1, 0))
     assert "only 1 of 3 detectors are beyond chance (q < 0.05)" in warn_of_small_set(weak, 50)
     assert warn_of_small_set(weak, 50, threshold=0.9) is None  # no detector, no claim
-
-
-def test_a_run_says_what_every_layer_found_and_warns_of_a_small_set():
-    run, _ = made_up_runs.make_run((60, 40), trusted=True)
-    lines = describe_run_findings(run)
-    for name, layer in run.layers.items():
-        assert f"{name}: {describe_findings(layer)}" in lines
-        assert f"{name}: {describe_unconvincing(layer)}" in lines
-        assert f"warning: {warn_of_small_set(layer, 1000)}" in lines
-    assert len(lines) == 6
-    assert repr(run).splitlines()[1] == f"  block1/conv: {describe_findings(run[0])}"
-    plain, _ = made_up_runs.make_run((60,))
-    assert describe_run_findings(plain) == [f"block1/conv: {plain[0].detectors().describe()}"]
 
 
 def test_a_units_trust_is_said_in_words():

@@ -156,7 +156,7 @@ def build_transformers(
 def _silence(library: Any) -> Iterator[None]:
     """Suppress log messages and progress bars of transformers and the hub's client."""
     loggers = [(logger, logger.level) for logger in map(logging.getLogger, ("transformers", "huggingface_hub"))]
-    bars = getattr(library.utils.logging, "is_progress_bar_enabled", lambda: False)() and not sys.stderr.isatty()
+    bars = getattr(library.utils.logging, "is_progress_bar_enabled", lambda: False)()
     for logger, _ in loggers:
         logger.setLevel(logging.CRITICAL)
     if bars:
@@ -171,11 +171,24 @@ def _silence(library: Any) -> Iterator[None]:
 
 
 def _read_cache_or_hub(read: Callable[..., Any], name: str, **options: Any) -> Any:
-    """Call a function of transformers that reads a model; it asks the hub only if the cache lacks a file."""
-    if not Path(name).is_dir():
-        with contextlib.suppress(Exception):
-            return read(name, **options | {"local_files_only": True})
-    return read(name, **options)
+    """Call a function of transformers that reads a model; it asks the hub only if the cache lacks a file.
+
+    A download shows its progress on a terminal; reading weights from the disk does not.
+    """
+    if Path(name).is_dir():
+        return read(name, **options)
+    with contextlib.suppress(Exception):
+        return read(name, **options | {"local_files_only": True})
+    if not sys.stderr.isatty():
+        return read(name, **options)
+    from transformers.utils import logging as bars_of_transformers
+
+    bars: Any = bars_of_transformers  # it has no types
+    bars.enable_progress_bar()
+    try:
+        return read(name, **options)
+    finally:
+        bars.disable_progress_bar()
 
 
 def _read_config(library: Any, name: str, weights: str | None) -> tuple[Any, bool]:

@@ -8,11 +8,11 @@ from netdissect.errors import FolderTakenError
 from netdissect.report.figures import style
 from netdissect.report.figures.ablation_graph import draw_ablation_graph
 from netdissect.report.figures.bargraph import draw_bar_graph
-from netdissect.report.figures.count_deviations import find_category_deviations, find_concept_deviations
 from netdissect.report.figures.detector_graph import draw_detector_graph
 from netdissect.report.figures.emergence_graph import draw_emergence
 from netdissect.report.figures.layer_graph import draw_layer_graph
 from netdissect.report.figures.run_plots import plot_layer_scores
+from netdissect.results.count_deviations import find_category_deviations, find_concept_deviations
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -17,8 +17,8 @@ from netdissect.report.figures import (
     layer_graph,
     style,
 )
-from netdissect.report.figures.count_deviations import find_category_deviations, find_concept_deviations
 from netdissect.report.figures.series import style_series
+from netdissect.results.count_deviations import find_category_deviations, find_concept_deviations
 from netdissect.stats.spread import find_resampled_labels
 
 if TYPE_CHECKING:
