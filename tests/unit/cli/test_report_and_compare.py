@@ -48,8 +48,8 @@ def test_compare_writes_figures_and_prints_their_numbers(run, tmp_path, capsys):
     )
     out = capsys.readouterr().out
     assert "Unique detectors by category, of all units" in out
-    assert "side by side" in out
-    for name in ("two.svg", "two.png", "two.csv", "two-width.svg", "two.html"):
+    assert f"report: {tmp_path / 'f' / 'two' / 'index.html'}" in out
+    for name in ("two.svg", "two.pdf", "two.png", "two.csv", "two-width.svg", "two/index.html"):
         assert (tmp_path / "f" / name).exists()
 
 
@@ -84,4 +84,3 @@ def test_compare_prints_errors_and_times_chance_of_runs_with_trust_tables(tmp_pa
     assert ["unique", "detectors", "beyond chance", "times chance"] in lines
     for line in expected:
         assert line in lines  # no number of random units: both have the same width
-    assert "times chance" in (tmp_path / "two.html").read_text()
