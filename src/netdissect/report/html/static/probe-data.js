@@ -28,15 +28,22 @@
 
   nd.countDetectorsOf = (concept, cut) => nd.run.layers.reduce((sum, layer) => sum + nd.listDetectorsOf(layer, concept, cut).length, 0);
 
-  // Returns why no unit detects a concept, one of nd.reasons, or "" if one does; call it after nd.loadProbe.
+  // Returns why no unit detects a concept, one of nd.reasons, or "" if one does; call it after nd.loadProbe. The reasons of the last
+  // threshold are kept, because several parts of a page ask for them.
+  const known = { cut: NaN, reasons: [] };
   nd.findReason = (concept, cut = nd.state.cut) => {
+    if (known.cut !== cut) Object.assign(known, { cut, reasons: [] });
+    return known.reasons[concept] ??= decideReason(concept, cut);
+  };
+
+  function decideReason(concept, cut) {
     if (nd.countDetectorsOf(concept, cut)) return "";
     if (!nd.run.G[concept]) return "absent";
     if (probe.attainable[concept] < cut) return "size";
     if (findLabeled(concept).some((unit) => unit.score >= cut)) return "chance";
     if (probe.otherScore[concept] > 0 && probe.otherScore[concept] >= cut) return "other";
     return probe.bestScore[concept] > 0 && probe.bestScore[concept] >= cut ? "chance" : "below";
-  };
+  }
 
   // Returns the units whose label a concept is, whatever their score, best first.
   function findLabeled(concept) {

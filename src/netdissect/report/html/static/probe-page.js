@@ -5,6 +5,7 @@
   const { make, setText } = nd;
   const EXAMPLES = 6; // of a category
   const IMAGES = 24; // before "more"
+  const PAUSE = 120; // ms
   let page = null;
 
   nd.addPage("probe", {
@@ -34,9 +35,12 @@
       showLead();
       page.plot.draw();
       fillCategories();
-      for (const { tile, concept } of page.tiles) if (tile.labels) nd.paintLabeled(tile, concept);
     }
-    page.table.draw();
+    if (["view", "theme", "size"].some((name) => changed.has(name))) for (const { tile, concept } of page.tiles) if (tile.labels) nd.paintLabeled(tile, concept);
+    clearTimeout(page.waiting);
+    if (only || changed.has("view") || !page.listed) page.table.draw();
+    else page.waiting = setTimeout(page.table.draw, PAUSE); // once the slider rests
+    page.listed = true;
   }
 
   function build(element) {
@@ -65,7 +69,7 @@
       page.tableHome.append(page.table.element);
       addExamples();
       addImages();
-      nd.redraw("cut");
+      nd.redraw("size");
     });
   }
 
