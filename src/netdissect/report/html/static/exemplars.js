@@ -41,10 +41,13 @@
     return { slots: [...first, ...typical], typical: typical.length };
   };
 
-  // Returns "0 of 5 on knitted" if a card's images and the unit's label disagree: at most one of them shows it; else "".
+  // Returns "0 of 5 on knitted" if a card's images and the unit's label disagree: at most one of them shows it; "0 of 5 with texture
+  // labels" where none could; else "".
   nd.describeDisagreement = (layer, unit) => {
     if (!layer.labeled || layer.label[unit] < 0) return "";
-    const { on, known } = nd.countShown(layer, unit, nd.listCardSlots(layer, unit).slots);
+    const { slots } = nd.listCardSlots(layer, unit);
+    const { on, known } = nd.countShown(layer, unit, slots);
+    if (!known && slots.length >= LEAST) return `0 of ${slots.length} with ${nd.run.categories[layer.best[unit]]} labels`;
     return on <= 1 && known - on >= LEAST ? `${on} of ${known} on ${nd.run.concepts[layer.label[unit]]}` : "";
   };
 
