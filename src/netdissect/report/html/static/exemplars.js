@@ -6,6 +6,7 @@
   const STRONGEST = 3; // on a card, if the run has groups
   const IMAGES = 5; // on a card
   const LEAST = 2; // images that do not show the label, of those with labels of its category, for a card to say so
+  nd.groups = ["strongest", "typical", "on_concept", "missed"]; // that the page of a unit shows
   nd.SHOWN_SHARE = 0.1; // of a mask on the label, above which an image shows it
 
   // Returns the slots of a unit's exemplars of a group that exist.

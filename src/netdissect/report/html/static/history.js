@@ -69,8 +69,8 @@
 
   // Returns what the reader has set for all pages: links, back and forward keep it.
   function getSettings() {
-    const { cut, mask, outlines, pin, beyond } = nd.state;
-    return { cut, mask, outlines, pin, beyond };
+    const { cut, mask, outlines, pin, beyond, group } = nd.state;
+    return { cut, mask, outlines, pin, beyond, group };
   }
 
   // Opens a link within the report without loading the page again. The settings are those of now, not of when it was drawn.

@@ -11,7 +11,7 @@
   let written = null;
 
   const state = nd.state = {
-    view: "network", missing: "", near: nd.noNear, layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false,
+    view: "network", missing: "", near: nd.noNear, layer: 0, unit: 0, concept: 0, cut: 0.04, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false, group: "strongest",
   };
 
   // Registers a function to be called with the names of what has changed, once a frame at most.
@@ -65,7 +65,7 @@
   const cached = { key: "", query: "" };
   function makeQuery(full) {
     const { run } = nd;
-    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${full.beyond} ${full.query}`;
+    const key = `${full.cut} ${full.show} ${full.sort} ${full.mask} ${full.outlines} ${full.pin} ${full.beyond} ${full.group} ${full.query}`;
     if (cached.key === key) return cached.query;
     const words = new URLSearchParams();
     if (full.cut !== run.threshold) words.set("cut", String(Number(full.cut.toFixed(5))));
@@ -79,13 +79,14 @@
       words.set("pin", `${unit + 1}/${run.layers[at].name}`);
     }
     if (full.beyond) words.set("chance", "beyond");
+    if (full.group !== "strongest") words.set("images", full.group);
     return Object.assign(cached, { key, query: words.toString() }).query;
   }
 
   // Returns the state in an address; missing or invalid parts have their defaults.
   nd.parseAddress = (hash) => {
     const { run } = nd;
-    const found = { view: "network", missing: "", near: nd.noNear, layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false };
+    const found = { view: "network", missing: "", near: nd.noNear, layer: 0, unit: 0, concept: 0, cut: run.threshold, query: "", show: "all", sort: "score", mask: "spotlight", outlines: true, pin: "", beyond: false, group: "strongest" };
     const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
     const [view, ...parts] = path.split("/").map(decodePart);
     const words = new URLSearchParams(query);
@@ -103,6 +104,7 @@
     if (nd.styles.includes(words.get("mask"))) found.mask = words.get("mask");
     found.outlines = words.get("labels") !== "off";
     found.pin = parsePin(words.get("pin") || "");
+    if (nd.groups.includes(words.get("images"))) found.group = words.get("images");
     found.beyond = run.anyChance && words.get("chance") === "beyond";
     return found;
   };

@@ -5,8 +5,6 @@
   const nd = window.netdissect;
   const { make, setText } = nd;
   const FIRST = 10; // images before "more"
-  const GROUPS = ["strongest", "typical", "on_concept", "missed"];
-  let chosen = "strongest"; // stays from unit to unit
 
   // Makes the images of a unit; call `fill` once its layer and names are loaded, and `paint` once `grids` are set.
   nd.makeUnitImages = (layer, unit) => {
@@ -18,26 +16,26 @@
     const more = make("button.more", { type: "button", hidden: true, onclick: showAll });
     const levels = make("section.levels", { "aria-label": "By activation", hidden: true });
     const element = make("div", {}, buttons, words, home, more, levels);
-    const images = { element, grids: null, fill, paint };
+    const images = { element, grids: null, filled: false, fill, paint, choose };
     const made = new Map(); // tiles by slot
     let open = [];
     let strip = [];
     let whole = false;
 
     function fill() {
-      const names = GROUPS.filter((group) => nd.listSlots(layer, unit, group).length);
-      const group = names.includes(chosen) ? chosen : "strongest";
+      const names = nd.groups.filter((group) => nd.listSlots(layer, unit, group).length);
       buttons.hidden = names.length < 2;
       buttons.replaceChildren(...names.map((each) => makeButton(each)));
+      images.filled = true;
       fillLevels();
-      choose(group);
+      choose();
     }
 
     function makeButton(group) {
       const slots = nd.listSlots(layer, unit, group).slice(0, FIRST);
       const title = { strongest: "Strongest", typical: "Typical", on_concept: `On ${name}`, missed: `Missed` }[group];
       const dots = concept < 0 ? null : make("span.dots", { "aria-hidden": "true" }, slots.map((slot) => makeDot(slot, group)));
-      const button = make("button", { type: "button", title: describeShown(group, slots), onclick: () => { chosen = group; whole = false; choose(group); } }, make("span", {}, title), dots);
+      const button = make("button", { type: "button", title: describeShown(group, slots), onclick: () => nd.change({ group }) }, make("span", {}, title), dots);
       button.dataset.group = group;
       return button;
     }
@@ -58,7 +56,10 @@
       return known ? `${on} of ${known} on ${name}${unknown ? `, ${unknown} without ${category} labels` : ""}` : `none of these has ${category} labels`;
     }
 
-    function choose(group) {
+    // Shows the images of the group that the address names; the strongest if the unit has none of it.
+    function choose() {
+      const group = nd.listSlots(layer, unit, nd.state.group).length ? nd.state.group : "strongest";
+      whole = false;
       for (const button of buttons.children) button.setAttribute("aria-pressed", String(button.dataset.group === group));
       const slots = nd.listSlots(layer, unit, group);
       const shown = describeShown(group, slots.slice(0, FIRST));

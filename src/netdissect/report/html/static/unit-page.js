@@ -26,6 +26,7 @@
     if (fresh) build(layer, state.unit);
     else if (changed.has("cut") || changed.has("beyond")) showTitle();
     if (!fresh && (changed.has("mask") || changed.has("outlines") || changed.has("theme") || changed.has("size"))) page.images.paint();
+    if (!fresh && changed.has("group") && page.images.filled) page.images.choose();
     if (page.profile && (changed.has("cut") || changed.has("theme") || changed.has("size"))) page.profile.draw();
     for (const part of [page.trust, page.formula]) if (part && (changed.has("cut") || changed.has("theme") || changed.has("size"))) part.draw();
     if (page.activity && (changed.has("theme") || changed.has("size") || changed.has("cut"))) page.activity.draw();
