@@ -32,7 +32,6 @@
     if (page.activity && (changed.has("theme") || changed.has("size") || changed.has("cut"))) page.activity.draw();
     if (fresh || changed.has("pin")) drawPinned();
     for (const row of [page.pinned, page.similar]) if (row) row.fit();
-    for (const [link, other] of page.neighbors) link.setAttribute("href", nd.makeAddress({ unit: other })); // with what has changed
     nd.drawStyles();
     page.outlines.checked = state.outlines;
   }
@@ -52,16 +51,13 @@
   function build(layer, unit) {
     const { run, state } = nd;
     const concept = layer.label[unit];
-    page = { layer, unit, concept, images: nd.makeUnitImages(layer, unit), neighbors: [] };
+    page = { layer, unit, concept, images: nd.makeUnitImages(layer, unit) };
     const home = document.getElementById("page");
     const shown = nd.listShownUnits();
     const at = shown.indexOf(unit);
     const neighbor = (step, text) => {
       const other = at < 0 ? undefined : shown[at + step];
-      if (other === undefined) return null;
-      const link = make("a", { href: nd.makeAddress({ unit: other }), rel: step < 0 ? "prev" : "next" }, text(other + 1));
-      page.neighbors.push([link, other]);
-      return link;
+      return other === undefined ? null : make("a", { href: nd.makeAddress({ unit: other }), rel: step < 0 ? "prev" : "next" }, text(other + 1));
     };
     page.copy = make("button.link", { type: "button", title: "Name, score and hashes of this unit, and its address", onclick: () => nd.copyCitation(page.copy) }, "Copy citation");
     page.pin = make("button.link", { type: "button", title: "Keep this unit beside the others to compare", onclick: nd.togglePin }, "Pin");
