@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from netdissect.bounds import RESOLUTION_RANGE, require_integer
-from netdissect.cli.console import print_json, print_line
+from netdissect.cli.console import measure_columns, print_json, print_line, stdout
 from netdissect.cli.option_groups import IS_MODEL, MODEL, ModelOptions, describe_default
 from netdissect.io.text import escape_line
 from netdissect.setting_fields import list_field_names
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from netdissect.layers import Layer
 
+#: Columns that are left out first on a narrow terminal; the others stay.
+_RARE = ("starts at", "step", "type", "note", "receptive field", "grid", "output")
+#: Names of layers inside attention: queries, heads and the like.
+_INSIDE_ATTENTION = re.compile(r"(^|[._])(self_?)?att(n|ention)\w*[.:]", re.IGNORECASE)
 _HEADINGS = ("  layer", "type", "output", "units", "grid", "receptive field", "step", "starts at", "note")
 
 
@@ -28,6 +33,7 @@ def layers(
     *,
     resolution: Annotated[int | None, Parameter(group=MODEL), describe_default("the network's")] = None,
     as_json: Annotated[bool, Parameter("--json", negative="", group=MODEL)] = False,
+    show_all: Annotated[bool, Parameter("--all", negative="", group=MODEL)] = False,
     loading: ModelOptions = ModelOptions(),
 ) -> None:
     """List the layers that can be dissected, with type, output, grid and receptive field; * marks suggestions.
@@ -36,6 +42,8 @@ def layers(
         model: the network.
         resolution: Side of the network's input in pixels.
         as_json: Print the table as JSON.
+        show_all: Show all layers and columns on a terminal too, where layers inside attention and columns that do not fit
+            are left out; files and pipes always get everything.
         loading: how it is loaded.
     """
     from netdissect.model_loading import list_layers, load_network
@@ -51,8 +59,19 @@ def layers(
         rows = [asdict(layer) | {"field": layer.field._asdict(), "suggested": layer.name in marked} for layer in found]
         print_json(rows)
         return
-    for line in _format_table(found, marked):
+    is_shortened = stdout.is_terminal and not show_all
+    shown = [
+        layer for layer in found if not is_shortened or layer.name in marked or not _INSIDE_ATTENTION.search(layer.name)
+    ]
+    lines, left_out = _format_table(shown, marked, measure_columns() if is_shortened else None)
+    for line in lines:
         print_line(line)
+    said = [f"{len(found) - len(shown)} layers inside attention"] if len(shown) < len(found) else []
+    said += (
+        [f"the columns {', '.join(left_out)}" if len(left_out) > 1 else f"the column {left_out[0]}"] if left_out else []
+    )
+    if said:
+        print_line(f"--all shows {' and '.join(said)} too")
     for line in [*getattr(network, "describe_uncomputable", list)(), *network.remarks()]:
         print_line(line)
     options = "".join(
@@ -76,8 +95,18 @@ def _spell_option(name: str, value: object) -> str:
     return f" --{name} {' '.join(value) if isinstance(value, (list, tuple)) else value}"
 
 
-def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
-    """Return the table's lines; names are never cut off, so that they can be copied."""
+def _format_table(
+    layers: Sequence[Layer], marked: Sequence[str], columns: int | None = None
+) -> tuple[list[str], list[str]]:
+    """Return the table's lines, and the headings of columns that are left out to fit.
+
+    Names are never cut off, so that they can be copied.
+
+    Args:
+        layers: the rows.
+        marked: names of the layers that are suggested.
+        columns: the most columns of a line; None for as many as needed.
+    """
     from netdissect.networks.unit_axes import FAILS_AFTER, GLOBAL_VIEW  # a warning and a column say these
 
     rows: list[tuple[str, ...]] = [_HEADINGS]
@@ -87,16 +116,25 @@ def _format_table(layers: Sequence[Layer], marked: Sequence[str]) -> list[str]:
         shape, grid = _format_size(layer.shape), _format_size(layer.grid)
         rows.append((mark + layer.name, layer.kind, shape, str(layer.units), grid, *_describe_field(layer), note))
     rows = [tuple(map(escape_line, row)) for row in rows]
-    filled = [any(row[column] for row in rows[1:]) for column in range(len(_HEADINGS))]
-    widths = [max(len(row[column]) for row in rows) if filled[column] else 0 for column in range(len(_HEADINGS))]
-    return [
+    widths = {
+        heading: max(len(row[at]) for row in rows)
+        for at, heading in enumerate(_HEADINGS)
+        if any(row[at] for row in rows[1:])
+    }
+    left_out = []
+    for heading in _RARE:
+        if columns is None or sum(width + 2 for width in widths.values()) - 2 <= columns:
+            break
+        left_out += [heading] if widths.pop(heading, None) is not None else []
+    lines = [
         "  ".join(
-            cell.rjust(width) if heading == "units" else cell.ljust(width)
-            for cell, width, heading in zip(row, widths, _HEADINGS, strict=True)
-            if width
+            cell.rjust(widths[heading]) if heading == "units" else cell.ljust(widths[heading])
+            for cell, heading in zip(row, _HEADINGS, strict=True)
+            if heading in widths
         ).rstrip()
         for row in rows
     ]
+    return lines, left_out
 
 
 def _describe_field(layer: Layer) -> tuple[str, str, str]:

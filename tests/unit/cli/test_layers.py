@@ -48,6 +48,23 @@ def test_every_layer_has_a_line_and_no_name_is_cut_off(capsys, script):
     assert not any("…" in line for line in out.splitlines())
 
 
+def test_a_terminal_of_80_columns_gets_lines_that_fit_and_nothing_inside_attention(capsys, script, monkeypatch):
+    from netdissect.cli import layers as command
+
+    monkeypatch.setattr(command.stdout, "_force_terminal", True)
+    monkeypatch.setattr(command.stdout, "_width", 80)
+    code, out, _ = run(capsys, "layers", "python:mine:vit", "--resolution", "32")
+    assert code == 0
+    table = [line for line in out.splitlines() if line[:2] in ("  ", "* ") and "netdissect run" not in line]
+    rows = {line[2:].split()[0]: line for line in table}
+    assert max(map(len, table)) <= 80
+    assert "blocks.2" in rows and "blocks.2.attn" in rows and "blocks.3.attn.proj:in" not in rows
+    said = next(line for line in out.splitlines() if line.startswith("--all shows "))
+    assert "layers inside attention" in said and "starts at" in said
+    _, out, _ = run(capsys, "layers", "python:mine:vit", "--resolution", "32", "--all")
+    assert "blocks.3.attn.proj:in" in out and "starts at" in out.splitlines()[0]
+
+
 def test_suggested_layers_are_marked_and_the_printed_command_runs(capsys, script):
     _, out, _ = run(capsys, "layers", "python:mine:vit", "--resolution", "32")
     marked = [line.split()[1] for line in out.splitlines() if line.startswith("* ") and "to start" not in line]
