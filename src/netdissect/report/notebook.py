@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _MAX_ROWS = 8
 #: Height of an image on a card, and of one of a unit's own, in CSS pixels.
 _TILE, _LARGE = 54, 112
+#: Height in pixels of an image on a card.
+_DRAWN = 72
 _CELL = "padding:2px 12px 2px 0;text-align:left"
 _NUMBER = "padding:2px 12px 2px 0;text-align:right;font-variant-numeric:tabular-nums"
 
@@ -88,7 +90,7 @@ def _render_cards(
         render_card(
             layer,
             row,
-            draw_card_tiles(layer, row.channel, input_size, read_file, 2 * _TILE) if read_file is not None else [],
+            draw_card_tiles(layer, row.channel, input_size, read_file, _DRAWN) if read_file is not None else [],
             threshold,
             _TILE,
         )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.units import UnitRow
 
-_QUALITY = 70
+_QUALITY = 64
 #: A thin line in the color of the text, so that dark colors are seen on dark pages and light ones on light pages.
 _EDGE = "box-shadow:0 0 0 1px color-mix(in srgb,currentColor 35%,transparent)"
 _QUIET = "opacity:.72;font-size:.9em"
