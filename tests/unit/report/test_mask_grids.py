@@ -43,3 +43,13 @@ def test_a_unit_that_never_passes_its_threshold_has_no_mask():
     codes, scale = mask_grids.encode_grids(np.zeros((1, 0, 3, 3), np.float16))
     assert codes.shape == (1, 0, 3, 3)
     np.testing.assert_array_equal(scale, 0)
+
+
+def test_cells_far_from_any_mask_are_coarse_and_less_so_where_weak_activation_is_shown():
+    grids = np.full((1, 2, 9, 9), -0.3, np.float16)
+    grids[:, :, 0, 0], grids[:, :, 8, 8] = -1, 0.5
+    codes, _ = mask_grids.encode_grids(grids, slice(1, 2))
+    exact = round(127.5 - 127.5 * 0.3**0.5)
+    assert codes[0, 0, 4, 4] == exact // 64 * 64
+    assert codes[0, 1, 4, 4] == exact // 32 * 32
+    assert codes[0, 0, 7, 7] == codes[0, 1, 7, 7] == exact  # beside the mask

@@ -31,6 +31,12 @@ def describe_groups(layer: LayerResult) -> list[dict[str, Any]]:
     return described
 
 
+def find_levels(layer: LayerResult) -> slice:
+    """Return the places of the exemplars at falling levels of activation; none for a run without groups."""
+    found = [entry for entry in describe_groups(layer) if entry["name"] == "levels"]
+    return slice(found[0]["first"], found[0]["first"] + found[0]["count"]) if found else slice(0, 0)
+
+
 def count_slots(layer: LayerResult) -> int:
     """Return the number of exemplars of a unit, over all groups."""
     return sum(entry["count"] for entry in describe_groups(layer))

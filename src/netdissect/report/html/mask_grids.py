@@ -14,15 +14,18 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Codes of cells far from any mask are multiples of this.
-_COARSE_STEP = 16
+#: Codes of cells far from any mask are multiples of this; in exemplars that are shown for what is below the threshold, of this.
+_COARSE_STEP, _FINE_STEP = 64, 32
 
 
-def encode_grids(grids: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def encode_grids(
+    grids: NDArray[np.floating], fine: slice = slice(0, 0)
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return the codes of grids, and each unit's scale above and below the threshold.
 
     Args:
         grids: activations minus threshold, at any scale, shape (U, k, h, w).
+        fine: the exemplars of each unit that are shown for what is below the threshold.
 
     Returns:
         codes, uint8, shape (U, k, h, w); scales, float32, shape (U, 2).
@@ -37,7 +40,9 @@ def encode_grids(grids: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArra
         grids > 0, np.clip(np.rint(127.5 + root_above), 128, 255), np.clip(np.rint(127.5 - root_below), 0, 127)
     ).astype(np.uint8)
     far = ~_find_cells_near_mask(codes >= 128)
-    codes[far] -= codes[far] % _COARSE_STEP
+    step = np.full((1, codes.shape[1], 1, 1), _COARSE_STEP, np.uint8)
+    step[:, fine] = _FINE_STEP
+    codes -= np.where(far, codes % step, 0).astype(np.uint8)
     return codes, scale.astype(np.float32)
 
 

@@ -181,7 +181,7 @@ def _find_second_best(layer: LayerResult) -> tuple[NDArray[np.int32], NDArray[np
 def _pack_layer(number: int, layer: LayerResult, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
     ranked = np.array([row.channel for row in layer.units], np.int32)
     exemplars = exemplar_data.collect_exemplars(layer)
-    codes, scale = mask_grids.encode_grids(exemplars["grids"])
+    codes, scale = mask_grids.encode_grids(exemplars["grids"], exemplar_data.find_levels(layer))
     arrays: dict[str, NDArray[Any]] = {
         "rank": ranked,
         "images": _find_positions(exemplars["images"], rows),

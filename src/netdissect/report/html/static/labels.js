@@ -16,7 +16,7 @@
     const planes = [];
     for (let from = 0; from < arrays.planes.length; from += size) {
       const places = arrays.planes.slice(from, from + size);
-      for (let i = width; i < size; i++) places[i] ^= places[i - width];
+      if (!facts.plain) for (let i = width; i < size; i++) places[i] ^= places[i - width]; // files of earlier versions
       planes.push(Uint16Array.from(places, (at) => arrays.codes[at]));
     }
     const concepts = new Set([...arrays.codes, ...arrays.whole]);
