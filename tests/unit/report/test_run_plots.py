@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from tests import made_up_runs
 
 from netdissect.errors import RunError, SettingsError
+from netdissect.report.figures import style
 from netdissect.report.figures.run_plots import LayerPlots, RunPlots
 from netdissect.results.controls import ControlLayer, ControlRun
 
@@ -61,6 +63,17 @@ def test_a_curve_of_scores_has_the_share_of_units_that_reach_each_score(run, axe
     scores = run[1].label_scores
     for place in (0, 40, 200):
         assert share[place] == pytest.approx((scores >= at[place]).mean())
+
+
+def test_the_last_layer_of_a_control_is_a_gray_dashed_curve(run, axes):
+    name = list(run.layers)[-1]
+    scores = tuple(np.linspace(0, 0.1, 60).tolist())
+    control = ControlRun("random weights", "untrained", "0" * 16, 0.04, {name: ControlLayer(9, 60, 7, scores=scores)})
+    RunPlots(replace(run, controls=(control,)), 0.04).scores(axes)
+    curve = axes.lines[len(run.layers)]
+    at, share = curve.get_data()
+    assert curve.get_linestyle() == "--" and curve.get_color() == style.SOFT
+    assert share[100] == pytest.approx((np.array(scores) >= at[100]).mean())
 
 
 def test_a_bar_graph_has_the_concepts_with_most_units(run, axes):

@@ -68,7 +68,7 @@ def _draw_scores(result: Result, path: Path, width: FigureWidth) -> None:
     """Draw the share of each layer's units that reach each score; write the numbers as CSV."""
     layers = list(result.layers.values())
     with style.open_figure(width, 18) as (figure, (axes,)):
-        plot_layer_scores(axes, layers, result.settings.threshold)
+        plot_layer_scores(axes, layers, result.settings.threshold, result.controls)
         style.save_figure(figure, path)
     rows = [
         (layer.name, row.unit, row.category, row.label, repr(row.score))

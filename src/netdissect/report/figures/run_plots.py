@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from netdissect.errors import SettingsError
 from netdissect.report.figures import (
     ablation_graph,
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from netdissect.report.figures.style import FigureWidth
     from netdissect.results.ablation import LayerAblation
+    from netdissect.results.controls import ControlRun
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.run_result import Result
 
@@ -63,7 +62,7 @@ class RunPlots:
     def scores(self, ax: Axes | None = None, *, width: FigureWidth = "text") -> Axes:
         """Draw the share of each layer's units whose best concept reaches each score."""
         with _open_axes(ax, width, 18) as axes:
-            plot_layer_scores(axes, list(self._run.layers.values()), self._threshold)
+            plot_layer_scores(axes, list(self._run.layers.values()), self._threshold, self._run.controls)
             return axes
 
     def concepts(self, ax: Axes | None = None, *, width: FigureWidth = "text") -> Axes:
@@ -149,22 +148,32 @@ class LayerPlots:
         return self._layer.ablation
 
 
-def plot_layer_scores(axes: Axes, layers: Sequence[LayerResult], threshold: float) -> None:
+def plot_layer_scores(
+    axes: Axes, layers: Sequence[LayerResult], threshold: float, controls: Sequence[ControlRun] = ()
+) -> None:
     """Draw the share of units that reach each score, a line per layer, with its error where the run has resamples.
 
     Args:
         axes: where to draw.
         layers: the layers, first to last.
         threshold: score from which a unit counts as a detector.
+        controls: controls of the run, whose last layer is drawn too.
     """
     resampled = {
         layer.name: find_resampled_labels(layer.trust.spread.score, layer.trust.spread.column)[0]
         for layer in layers
         if layer.trust is not None and layer.trust.spread is not None
     }
+    scores = {layer.name: layer.label_scores.tolist() for layer in layers}
+    of_controls = {
+        f"{control.name} {name}": list(found.scores)
+        for control in controls
+        for name, found in list(control.layers.items())[-1:]
+        if found.scores is not None
+    }
     distributions.plot_score_distribution(
-        axes, {layer.name: np.asarray(layer.label_scores).tolist() for layer in layers}, threshold=threshold,
-        title=layers[0].score_title if layers else "IoU", series=style_series([("", False)] * len(layers)), resampled=resampled,
+        axes, scores | of_controls, threshold=threshold, title=layers[0].score_title if layers else "IoU",
+        series=style_series([("", False)] * len(scores) + [("", True)] * len(of_controls)), resampled=resampled,
     )  # fmt: skip
 
 
