@@ -93,6 +93,22 @@ _TIMED = """(does) => {
 }"""
 
 
+#: Time until the results of what is typed into the search box are laid out, after every key.
+_TYPED = """async (text) => {
+  await netdissect.prepareSearch();
+  const box = document.getElementById("find");
+  const times = [];
+  for (let length = 1; length <= text.length; length++) {
+    box.value = text.slice(0, length);
+    const began = performance.now();
+    box.dispatchEvent(new Event("input"));
+    document.body.getBoundingClientRect();
+    times.push(performance.now() - began);
+  }
+  box.value = "";
+  box.dispatchEvent(new Event("input"));
+  return times;
+}"""
 #: Time until the page of a unit has its numbers.
 _OPEN = """(unit) => new Promise((done) => {
   const began = performance.now();
@@ -168,6 +184,8 @@ def _measure_visit(page: Any, index: Path, found: dict[str, list[float]]) -> Non
     ):
         keep(f"{name}, ms", page.evaluate(_TIMED, does))
         page.evaluate(_TIMED, {"sort": "score", "show": "all", "query": "", "beyond": False})
+    for text in ("cats", "concept 12", "unit 433", "qqqqqq"):
+        keep("search key, ms", page.evaluate(_TYPED, text))
     page.wait_for_timeout(300)
     keep("idle frame, ms", page.evaluate(_FRAMES, "nothing"))
     keep("scroll frame, ms", page.evaluate(_FRAMES, "scroll"))

@@ -108,7 +108,7 @@ def find_companions(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArr
         likeness = both / (images[concept] + images - both)
         likeness[concept] = 0
         order = np.argsort(-likeness, kind="stable")[:COMPANIONS]
-        order = order[both[order] > 0]
+        order = order[likeness[order] > 0]
         companions[concept, : order.size], together[concept, : order.size] = order, both[order]
     return companions, together
 

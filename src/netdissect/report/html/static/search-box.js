@@ -18,7 +18,7 @@
     panel = make("div.find-panel", { hidden: true }, words, list);
     home = make("div.find", { role: "search", "aria-label": "Report" }, box, panel);
     document.querySelector(".top .buttons").before(home);
-    box.addEventListener("input", () => requestAnimationFrame(draw));
+    box.addEventListener("input", draw);
     box.addEventListener("focus", prepare);
     box.addEventListener("keydown", press);
     home.addEventListener("focusout", (event) => { if (!home.contains(event.relatedTarget)) close(); });

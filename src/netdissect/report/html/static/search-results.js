@@ -20,7 +20,7 @@
   nd.search = (query) => {
     const matcher = nd.makeMatcher(query);
     if (!matcher) return [];
-    return [listConcepts(matcher), listUnits(matcher, query), listCategories(matcher), listLayers(matcher), listImages(matcher), listPages(query)].filter((group) => group.options.length);
+    return [listConcepts(matcher), listCategories(matcher), listLayers(matcher), listUnits(matcher, query), listImages(matcher), listPages(query)].filter((group) => group.options.length);
   };
 
   // Returns what is nearest to a search that finds nothing, as a group like those of nd.search.
