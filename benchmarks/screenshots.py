@@ -122,7 +122,8 @@ def take_every_page(index: Path, out: Path) -> list[Path]:
             page.wait_for_function("() => performance.getEntriesByName('netdissect-ready').length")
             for view in page.evaluate("[...netdissect.pages.keys()]"):
                 page.evaluate(
-                    _GO if view in ("layer", "unit", "concept") else _OPEN, {"view": view, "rank": 0, "units": []}
+                    _GO if view in ("layer", "unit", "concept", "image") else _OPEN,
+                    {"view": view, "rank": 0, "units": []},
                 )
                 page.wait_for_timeout(2500)
                 files.append(out / f"{view}-{name}.png")
