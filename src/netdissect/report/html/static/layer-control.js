@@ -22,7 +22,7 @@
     setText(byId("ghost-name"), name);
   };
 
-  // Draws the histogram of a control's best scores behind the layer's bars: `tall` is the height of `most` units.
+  // Draws the histogram of a control's best scores, under the bars of the layer: `tall` is the height of `most` units.
   nd.drawGhost = (context, layer, { width, bottom, tall, most, bins }) => {
     const scores = findScores(layer);
     if (!scores) return;
