@@ -2,7 +2,7 @@
 // The first page: what the network has learned, over all layers.
 (() => {
   const nd = window.netdissect;
-  const { make, setText } = nd;
+  const { make } = nd;
   const FOUND = 6; // cards of a list, at most
   let page = null;
 
@@ -17,21 +17,36 @@
     }
     const counts = ["view", "cut", "beyond", "story"].some((name) => changed.has(name));
     if (counts) {
-      page.lead.replaceChildren(...nd.describeNetwork().map((nodes) => make("p", {}, nodes)));
-      fillLayers();
+      page.stale = new Set([page.squares, page.emergence]);
+      if (!isMoving(changed) || isInSight(page.lead)) fillLead();
     }
-    if (counts || changed.has("theme") || changed.has("size")) {
-      page.squares.draw();
-      page.emergence.draw();
-      page.reading.draw();
-    }
-    scheduleLists(counts);
+    if (changed.has("theme") || changed.has("size")) page.stale = new Set([page.squares, page.emergence]);
+    for (const part of page.stale) if (!isMoving(changed) || isInSight(part.element)) drawPart(part);
+    if (changed.has("view") || changed.has("theme") || changed.has("size")) page.reading.draw();
+    scheduleRest(counts);
+  }
+
+  // Returns whether only the slider has moved: then what is out of sight waits until it rests.
+  const isMoving = (changed) => changed.has("cut") && !changed.has("view") && !changed.has("start");
+
+  function isInSight(element) {
+    const { top, bottom } = element.getBoundingClientRect();
+    return bottom > 0 && top < window.innerHeight;
+  }
+
+  function drawPart(part) {
+    part.draw();
+    page.stale.delete(part);
+  }
+
+  function fillLead() {
+    page.lead.replaceChildren(...nd.describeNetwork().map((nodes) => make("p", {}, nodes)));
   }
 
   function build(element) {
     const { run } = nd;
     const units = run.layers.reduce((sum, layer) => sum + layer.units, 0);
-    page = { lead: make("div.network-lead"), squares: nd.makeSquares(), emergence: nd.makeEmergence(), reading: nd.makeHowToRead(), lists: [], layers: make("ul.layer-list"), crumbs: make("div.network-tools") };
+    page = { lead: make("div.network-lead"), squares: nd.makeSquares(), emergence: nd.makeEmergence(), reading: nd.makeHowToRead(), lists: [], stale: new Set(), layers: make("ul.layer-list"), crumbs: make("div.network-tools") };
     page.listHome = make("div.found-lists");
     element.classList.add("network");
     element.replaceChildren(
@@ -92,16 +107,19 @@
     }));
   }
 
-  // Makes the lists anew when counts have changed and the slider rests, and lays them out.
+  // Draws the rest when counts have changed and the slider rests: the lists, the layers, and what was out of sight.
   let timer = null;
-  function scheduleLists(again) {
+  function scheduleRest(again) {
     if (!again) return fitLists();
     clearTimeout(timer);
-    timer = setTimeout(fillLists, page.lists.length ? 160 : 0);
+    timer = setTimeout(drawRest, page.lists.length ? 160 : 0);
   }
 
-  function fillLists() {
+  function drawRest() {
     if (!page || nd.state.view !== "network") return;
+    fillLead();
+    fillLayers();
+    for (const part of page.stale) drawPart(part);
     const lists = [...nd.unitLists.values()].filter((list) => list.id !== "detectors" && (!list.needs || list.needs()));
     page.lists = lists.map(makeList).filter(Boolean);
     page.listHome.replaceChildren(...page.lists.map((list) => list.element));

@@ -27,7 +27,7 @@
 
   function build(set, element) {
     const { run } = nd;
-    page = { set, ...nd.parseSet(set), cards: new Map(), batches: [], key: null };
+    page = { set, ...nd.parseSet(set), cards: new Map(), batches: [], drawn: [] };
     page.heading = make("h1.title", { tabIndex: -1 });
     page.lead = make("p.lead");
     page.chips = make("nav.set-chips", { "aria-label": "Lists of units" });
@@ -64,15 +64,18 @@
     setText(page.heading, page.list ? `${page.list.title}${within}` : `${nd.formatUnits(page.shown.length)}, chosen`);
     page.lead.replaceChildren(...(page.list ? [make("strong", {}, nd.formatUnits(page.shown.length)), layers > 1 ? ` of ${nd.formatUnits(layers, "layer")}. ` : ". ", page.list.rule()]
       : [`From ${nd.formatUnits(layers, "layer")}. The address of this page holds the selection.`]));
-    drawChips();
-    const key = nd.formatSet(page.shown);
+    clearTimeout(page.timer);
+    page.timer = setTimeout(drawChips, page.chips.childElementCount ? 160 : 0);
     page.nothing.hidden = page.shown.length > 0;
-    if (page.key === key) {
+    // Cards that stay keep their place: when the slider moves, the best units remain the best.
+    const same = page.drawn.length && page.drawn.every(([index, unit], at) => page.shown[at] && page.shown[at][0] === index && page.shown[at][1] === unit);
+    if (same) {
       for (const batch of page.batches) batch.fit();
+      askForMore();
       return;
     }
-    page.key = key;
     page.batches = [];
+    page.drawn = [];
     page.home.replaceChildren();
     addBatch();
   }
@@ -88,15 +91,20 @@
   }
 
   function addBatch() {
-    const done = page.batches.reduce((sum, batch) => sum + batch.children.length, 0);
-    const next = page.shown.slice(done, done + BATCH);
+    const next = page.shown.slice(page.drawn.length, page.drawn.length + BATCH);
     if (!next.length) return;
+    page.drawn.push(...next);
     const batch = nd.makeCardRow(next.map(([index, unit]) => getCard(index, unit)));
     page.batches.push(batch);
     page.home.append(batch);
     batch.fit();
     for (const index of new Set(next.map(([at]) => at))) nd.loadLayer(nd.run.layers[index]).then(batch.fit);
-    page.observer.unobserve(page.end); // asks again whether the end is near
+    askForMore();
+  }
+
+  // Asks again whether the end of the page is near.
+  function askForMore() {
+    page.observer.unobserve(page.end);
     page.observer.observe(page.end);
   }
 
