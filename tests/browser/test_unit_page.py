@@ -207,6 +207,23 @@ def test_notes_stay_and_are_saved_as_files(visit, drawn, tmp_path):
     assert "1 note " in visit.text(".notes-end")
 
 
+def test_a_concept_has_notes_too(visit, drawn):
+    result, folder = drawn
+    name = result.layers[LAYER].units[0].label
+    column = result.probe_set.vocabulary.names.index(name)
+    visit.open(folder / "html/index.html")
+    visit.page.evaluate(f"netdissect.go({{ view: 'concept', concept: {column} }})")
+    visit.page.locator(".notes textarea").fill("Two kinds of it.")
+    about = visit.page.evaluate("netdissect.listNotes().map((note) => note.about)")
+    assert about == [f"concept {display_name(name)}"]
+
+
+def test_the_first_section_of_a_unit_has_no_line_above_it(visit, drawn):
+    open_unit(visit, drawn[1], 5)
+    line = "() => getComputedStyle(document.querySelector('.unit-body > .main')).borderTopWidth"
+    assert visit.page.evaluate(line) == "0px"
+
+
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=["light", "dark", "phone"])
 def test_the_page_is_accessible_with_every_group(visiting, trusted, axe, options):
     visit = visiting(**options)

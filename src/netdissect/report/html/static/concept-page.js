@@ -52,7 +52,7 @@
       page.unitHome, page.curveHome,
       make("section", {}, make("h2", {}, `Every unit’s ${run.scoreTitle} with ${name}`),
         make("p.note", {}, `Filled: named ${name}. Ring: reaches the threshold, but another concept fits better. Gray: below the threshold.`), page.plotHome),
-      page.missHome, page.besideHome,
+      page.missHome, page.besideHome, nd.makeNotes(`concept ${name}`),
     );
     page.heading.focus({ preventScroll: true });
     load(page);
