@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Codes of cells far from any mask are multiples of this; in exemplars that are shown for what is below the threshold, of this.
-_COARSE_STEP, _FINE_STEP = 64, 32
+_COARSE_STEP, _FINE_STEP = 64, 56
 
 
 def encode_grids(
