@@ -42,13 +42,14 @@ def draw_training_curve(
     with style.open_figure(width, 16 * rows + 1, (1.0,) * across, rows) as (figure, panels):
         for axes, layer in zip(panels, layers, strict=False):
             style.scale_steps(axes, steps)
-            plot_training_curve(axes, [entry for entry in entries if entry.layer == layer])
             axes.set_title(style.fit_name(axes, layer, 0.4))
             axes.set_xlabel(axis)
         for axes in panels[len(layers) :]:
             axes.set_axis_off()
         for axes in panels[: len(layers) : across]:
             axes.set_ylabel(f"unique detectors, by {entries[0].definition}")
+        for axes, layer in zip(panels, layers, strict=False):  # names at lines' ends need the final heights
+            plot_training_curve(axes, [entry for entry in entries if entry.layer == layer])
         style.save_figure(figure, path)
 
 
