@@ -13,6 +13,7 @@ from netdissect.cli.help_screen import HelpScreen
 from netdissect.cli.option_groups import (
     IS_MODEL,
     MODEL,
+    MODEL_RARE,
     SEVERAL,
     SWITCH,
     ExecutionOptions,
@@ -37,7 +38,7 @@ def rotate(
     alphas: Annotated[list[float] | None, _ROTATION, SEVERAL, describe_default("0 0.2 0.4 0.6 0.8 1")] = None,
     rotation_seed: Annotated[int, _ROTATION] = 1,
     near_axes: Annotated[bool, _ROTATION, SWITCH] = False,
-    width: Annotated[Literal["column", "text", "slide"], _ROTATION] = "text",
+    width: Annotated[Literal["column", "text", "slide"], Parameter(group=MODEL_RARE)] = "text",
     loading: ModelOptions = ModelOptions(),
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
@@ -45,7 +46,7 @@ def rotate(
 ) -> None:
     """Rotate a layer's units away from their axes in steps, and count the detectors of each step (paper, § 4.2).
 
-    All steps take one forward pass; rotation.svg, .pdf, .png and .csv in the run folder show the counts.
+    All steps take one forward pass; rotation.svg, .pdf, .png and .csv show the counts.
 
     Args:
         layers: Layers to rotate; netdissect layers MODEL lists them.
