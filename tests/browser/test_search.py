@@ -74,7 +74,7 @@ def read_group(visit, title):
 
 FOUND = {
     "cows": "cow", "car": "car", "cards": None, "cardbord": "cardboard", "fire place": "fireplace", "livingroom": "living room",
-    "living_room": "living room", "grey": "gray", "colour": "color", "centre": "center", "people": "person", "air plane": "airplane",
+    "living_room": "living room", "grey": "gray", "colour": "color", "people": "person", "air plane": "airplane",
     "aeroplane": "airplane", "aircraft": "airplane", "buses": "bus", "human": "person", "leaves": "leaf", "CAFE": "café",
     "gras": "grass", "room": "living room", "scene room": "living room", "cow grass": None, "zzz": None,
 }  # fmt: skip

@@ -49,11 +49,11 @@
     if (trail.length && !up) history.back();
     else {
       const parent = nd.pages.get(nd.state.view).up(nd.state);
-      if (parent) goUp(parent);
+      if (parent) openParent(parent);
     }
   };
 
-  function goUp(changes) {
+  function openParent(changes) {
     const left = getPath(nd.makeAddress({}));
     open(changes, { up: true });
     returnTo({}, left);
@@ -64,7 +64,7 @@
     const trail = getTrail();
     const at = trail.findLastIndex((step) => getPath(step) === getPath(address));
     if (at >= 0) history.go(at - trail.length);
-    else goUp(nd.parseAddress(address));
+    else openParent(nd.parseAddress(address));
   };
 
   // Returns what the reader has set for all pages: links, back and forward keep it.
