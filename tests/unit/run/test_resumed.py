@@ -38,7 +38,7 @@ def crash_at(monkeypatch, number):
 @pytest.mark.slow
 def test_a_crash_at_any_write_loses_only_the_current_shard(data, expected, tmp_path):
     crashes = 0
-    for number in range(1, 200, 3):  # every write syncs twice, the file and its folder: both are hit
+    for number in range(1, 260, 3):  # every write syncs twice, the file and its folder: both are hit
         folder = tmp_path / "r"
         with pytest.MonkeyPatch.context() as patch:
             crash_at(patch, number)
@@ -52,7 +52,7 @@ def test_a_crash_at_any_write_loses_only_the_current_shard(data, expected, tmp_p
         result = dissect_small(data, folder)
         assert read_tables(folder) == expected
         assert not list(folder.rglob("*.part"))
-        if number > 16:  # the first two shards are stored by then
+        if number > 22:  # the first two shards are stored by then
             assert result.journal["resumed_shards"] > 0
         for path in folder.iterdir():
             path.unlink()
