@@ -19,7 +19,7 @@ from netdissect.experiments import compare_runs
 from netdissect.io import atomic, folders
 from netdissect.progress import TitledProgress
 from netdissect.protocols import NullProgress, Progress
-from netdissect.results.closing_lines import COLUMNS, describe_layer
+from netdissect.results.closing_lines import COLUMNS, describe_layer_closing
 from netdissect.results.controls import UNTRAINED, record_control
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
 
@@ -60,7 +60,7 @@ class DemoResult:
             bars: draw the share of detectors as a bar.
         """
         layer, threshold = self.control[LAST], self.control.settings.threshold
-        return describe_layer(layer, threshold, columns, title=f"{LAST} with random weights", bars=bars)
+        return describe_layer_closing(layer, threshold, columns, title=f"{LAST} with random weights", bars=bars)
 
 
 def run_demo(out: Path, *, classic: bool = False, progress: Progress | None = None) -> DemoResult:

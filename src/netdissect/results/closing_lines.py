@@ -38,14 +38,14 @@ def describe_closing(result: Result, columns: int = COLUMNS, *, bars: bool = Tru
     lines = [f"{result.network.name} on {images:,} images of {result.probe_set.name}, {measured}"]
     indent = _measure_indent(result.layers)
     for layer in result.layers.values():
-        lines += describe_layer(layer, threshold, columns, indent=indent, bars=bars)
+        lines += describe_layer_closing(layer, threshold, columns, indent=indent, bars=bars)
     lines += _name_surest(result, threshold, columns)
     for warning in warn_of_small_sets(result):
         lines += textwrap.wrap(warning, columns, subsequent_indent="  ", break_long_words=False)
     return lines
 
 
-def describe_layer(
+def describe_layer_closing(
     layer: LayerResult,
     threshold: float,
     columns: int = COLUMNS,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests import made_up_runs
 
-from netdissect.results.closing_lines import describe_closing, describe_layer
+from netdissect.results.closing_lines import describe_closing, describe_layer_closing
 from netdissect.results.count_deviations import find_concept_deviations
 from netdissect.results.detectors import format_count
 
@@ -57,4 +57,4 @@ def test_a_long_name_has_a_line_of_its_own_and_bars_can_be_left_out():
 
 def test_a_layer_without_detectors_names_no_concept():
     result, _ = made_up_runs.make_run((60,))
-    assert describe_layer(result[0], 1.0) == ["block1/conv  0 of 60 units detect 0 concepts  ░░░░░░░░"]
+    assert describe_layer_closing(result[0], 1.0) == ["block1/conv  0 of 60 units detect 0 concepts  ░░░░░░░░"]
