@@ -107,7 +107,6 @@ def describe_compared_run(name: str, run: Result, page: str, probe_set: int, ste
 
 def pack_comparison(runs: ComparedRuns, threshold: float) -> Iterator[tuple[str, str]]:
     """Yield the key and the packed arguments of both files."""
-    yield "runs", pack_arrays("runs", {"runs": runs.described}, {})
     categories = sort_categories(category for category, _ in runs.concepts)
     facts: dict[str, Any] = {
         "threshold": threshold,
@@ -126,6 +125,8 @@ def pack_comparison(runs: ComparedRuns, threshold: float) -> Iterator[tuple[str,
         described, of_track = _collect_track(runs.layers, places)
         facts["tracks"].append(described)
         arrays |= {f"{number}.{name}": array for name, array in of_track.items()}
+    names = [" · ".join(dict.fromkeys(filter(None, track["names"]))) for track in facts["tracks"]]
+    yield "runs", pack_arrays("runs", {"runs": runs.described, "tracks": names}, {})
     yield "compare", pack_arrays("compare", facts, arrays)
 
 

@@ -13,7 +13,7 @@
   const urls = new Map();
   // The number of the run of a comparison that the page shows; 0 in the report of one run.
   const current = Number(document.documentElement.dataset.run) || 0;
-  let compared = []; // the runs of a comparison: name, page, and the number of the probe set
+  let comparison = { runs: [], tracks: [] }; // of every run its name, page and probe set; names of the layers that are compared
   const IMAGE_TYPES = { png: "image/png", jpg: "image/jpeg", svg: "image/svg+xml" };
 
   function decodeBase64(base64) {
@@ -57,7 +57,7 @@
   // Returns the folder of a file of a run: "" in the report of one run, and for files of the whole comparison, whose run is 0.
   function findFolder(file, run) {
     if (!run) return "";
-    return /^(labels|image\/probe)\//.test(file) ? `probe-sets/${compared[run - 1].probeSet}/` : `runs/${run}/`;
+    return /^(labels|image\/probe)\//.test(file) ? `probe-sets/${comparison.runs[run - 1].probeSet}/` : `runs/${run}/`;
   }
 
   // Files of several runs have the same keys, so the element that loads a file says which it is.
@@ -108,11 +108,11 @@
     return urls.get(path);
   }
 
-  // Resolves to the runs of a comparison; to none in the report of one run.
-  async function loadComparedRuns() {
-    if (current) compared = (await get("runs", 0)).facts.runs;
-    return compared;
+  // Resolves to the runs of a comparison and its layers; to none in the report of one run.
+  async function loadComparison() {
+    if (current) comparison = (await get("runs", 0)).facts;
+    return comparison;
   }
 
-  window.netdissect = { put, get, imageURL, loadComparedRuns, currentRun: current };
+  window.netdissect = { put, get, imageURL, loadComparison, currentRun: current };
 })();

@@ -49,7 +49,8 @@
     const nodes = [];
     if (tile.labels) {
       const concepts = nd.findLabels(tile.labels, right, down);
-      for (const concept of concepts.slice(0, MOST)) nodes.push(make("span.label", {}, make(`span.swatch.k-${nd.run.slots[nd.run.category[concept]]}`), nd.run.concepts[concept]));
+      const { run } = tile.labels;
+      for (const concept of concepts.slice(0, MOST)) nodes.push(make("span.label", {}, make(`span.swatch.k-${run.slots[run.category[concept]]}`), run.concepts[concept]));
       if (concepts.length > MOST) nodes.push(make("span", {}, `and ${concepts.length - MOST} more`));
       if (!concepts.length) nodes.push(make("span", {}, "Nothing is labeled here."));
     }

@@ -8,7 +8,7 @@
   const nd = window.netdissect;
 
   nd.loadRun = async () => {
-    nd.comparedRuns = await nd.loadComparedRuns();
+    nd.comparison = await nd.loadComparison();
     nd.run = await nd.openRun(nd.currentRun);
     return nd.run;
   };
