@@ -77,7 +77,10 @@ def _list_commands(options: argparse.Namespace) -> dict[str, list[str]]:
         ],
         "help": ["--help"],
         f"layers, {what}": ["layers", network],
-        "compare, two runs of 2,048 units": ["compare", first, second, "--out", "OUT/comparison.svg"],
+        "compare, two runs of 2,048 units, figures": [
+            "compare", first, second, "--out", "OUT/comparison.svg", "--figures-only"
+        ],
+        "compare, two runs of 2,048 units, with their report": ["compare", first, second, "--out", "OUT/comparison.svg"],
     }  # fmt: skip
 
 

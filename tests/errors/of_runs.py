@@ -628,3 +628,11 @@ def _(desk):
 def _(desk):
     (desk.folder / "photos").mkdir()
     return ["ablate", desk.finished, desk.net, "--data", desk.folder / "photos"]
+
+
+@mistake("the report of several runs in a folder with something else")
+def _(desk):
+    folder = desk.folder / "papers"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("text")
+    return ["compare", f"one={desk.finished}", f"two={desk.finished}", "--out", folder]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from netdissect.cli.console import print_line
-from netdissect.cli.option_groups import SEVERAL, describe_default
+from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
 
 
 def compare(
@@ -24,6 +24,7 @@ def compare(
         describe_default("all that apply"),
     ] = None,
     width: Literal["column", "text", "slide"] = "text",
+    figures_only: Annotated[bool, SWITCH] = False,
 ) -> None:
     """Compare the unique detectors of networks, layers or checkpoints: figures as SVG, PDF and PNG, numbers as CSV.
 
@@ -39,6 +40,7 @@ def compare(
         steps: Training step of each source, for the training curve.
         figures: Draw only these figures.
         width: Where figures are set, true to size: in a column (3.25 inches), over a text (5.5) or on a slide (10).
+        figures_only: Draw the figures and write no report.
     """
     from netdissect.experiments import compare_runs
     from netdissect.experiments.compared_text import describe_comparison
@@ -46,7 +48,9 @@ def compare(
     comparison = compare_runs.compare(
         sources, definition=definition, threshold=threshold, layers=layers or (), steps=steps or ()
     )
-    page = comparison.write_page(out)  # refuses the folder of something else before figures are drawn
+    page = (
+        None if figures_only else comparison.write_page(out)
+    )  # refuses the folder of something else before figures are drawn
     main = out / "comparison.svg" if page is not None and page.parent == out else out
     for path in comparison.write_figures(main, figures=figures or (), width=width):
         print_line(f"figure: {path} (and .pdf, .png, .csv)")
