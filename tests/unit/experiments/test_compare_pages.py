@@ -22,6 +22,8 @@ def make_runs(folder, steps=(1, 5, 20), **options):
         run, probe_set = made_up_runs.make_run((24, 40), 40, seed=seed, **options)
         files.save_run(run, folder / f"epoch_{step}")
         report.write_report(run, folder / f"epoch_{step}", probe_set, NullProgress())
+        loaded = api.load(folder / f"epoch_{step}")  # which knows more words of its concepts
+        loaded.presenter.write_report(loaded, folder / f"epoch_{step}", None, single_file=False)
     return [folder / f"epoch_{step}" for step in steps]
 
 

@@ -8,7 +8,7 @@
   const KINDS = [["all", "all"], ["gained", "gained"], ["lost", "lost"], ["both", "in both"]];
   let [kind, open] = ["all", false];
 
-  nd.makeEmergence = () => {
+  nd.makeRunConcepts = () => {
     const chips = make("div.fate-chips", { role: "group", "aria-label": "Which concepts" });
     const home = make("div.emergence-columns");
     const more = make("button.more", { type: "button", onclick: () => { open = true; draw(view); } });

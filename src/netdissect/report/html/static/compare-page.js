@@ -38,7 +38,7 @@
     page = { heading: make("h1.title", { tabIndex: -1 }), lead: make("p.lead"), notes: make("div.compare-notes") };
     document.title = `${runs.map((run) => run.name).join(", ")}, compared`;
     page.controls = buildControls(tables);
-    page.parts = [nd.makeCountTable(), nd.makeSlope(), nd.makeUnitPair(), nd.makeUnitTable(), nd.makeCourse(), nd.makeEmergence()];
+    page.parts = [nd.makeCountTable(), nd.makeSlope(), nd.makeUnitPair(), nd.makeUnitTable(), nd.makeCourse(), nd.makeRunConcepts()];
     element.replaceChildren(
       make("nav.crumbs", { "aria-label": "Page" }, make("span", {}, `${nd.formatUnits(runs.length, "run")}, compared`), nd.thresholdControl),
       make("header.unit-head", {}, make("p.kicker", {}, "Compare"), page.heading, page.lead, page.notes), page.controls.element,
