@@ -221,7 +221,7 @@ def test_what_changed_between_two_checkpoints(visiting, three):
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_function(f"() => document.querySelector('.pair h2').innerText.startsWith('Unit {unit}:')")
     visit.page.wait_for_function("() => document.querySelectorAll('.pair-tiles img').length === 16")
-    assert visit.page.evaluate("location.hash").endswith(f"/1-3/{unit}?match=number")
+    visit.page.wait_for_function(f"() => location.hash.endsWith('/1-3/{unit}?match=number')")
     same = visit.page.locator(".pair-columns article").evaluate_all(
         "(articles) => articles.map((article) => [...article.querySelectorAll('img')].map((image) => image.src))"
     )
@@ -232,7 +232,7 @@ def test_what_changed_between_two_checkpoints(visiting, three):
     shared = [image for image in same[0] if image in same[1]]
     note = visit.text(".same-images")
     assert note.startswith(f"{len(shared)} of 8 images are the same" if shared else "None of these images")
-    visit.page.locator(".pair-columns a").nth(1).click()
+    visit.page.locator(".pair-columns article > p > a").nth(1).click()
     visit.page.wait_for_function(
         "() => window.netdissect && netdissect.currentRun === 3 && netdissect.run && netdissect.state.view === 'unit'"
     )

@@ -14,7 +14,7 @@
     frame.style.aspectRatio = `${run.input[1]} / ${run.input[0]}`;
     tile.ready = nd.loadLabels(place, run).then((labels) => { tile.labels = labels; }, () => null);
     nd.answerOver(tile);
-    if (nd.state.view !== "image") frame.append(make("a.open-image", { href: nd.makeAddress({ view: "image", image: place }), title: "All units that fire on this image", "aria-label": `All units that fire on ${name || "this image"}` }, "↗"));
+    if (run === nd.run && nd.state.view !== "image") frame.append(make("a.open-image", { href: nd.makeAddress({ view: "image", image: place }), title: "All units that fire on this image", "aria-label": `All units that fire on ${name || "this image"}` }, "↗"));
     return tile;
   };
 
