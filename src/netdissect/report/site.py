@@ -13,7 +13,7 @@ from netdissect.io.names import is_below
 from netdissect.io.reading import read_bytes
 from netdissect.report.html import page
 from netdissect.report.panels import FIGURE_FOLDER
-from netdissect.report.preview import describe_run, draw_preview
+from netdissect.report.link_preview import summarize_run, draw_preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def publish_report(
         )
     with folders.lock_folder(folder, SITE_FOLDER):
         earlier = _list_earlier(folder)
-        index = page.render_site_index(result, describe_run(result), address, PREVIEW)
+        index = page.render_site_index(result, summarize_run(result), address, PREVIEW)
         own = {
             "index.html": index.encode(),
             PREVIEW: draw_preview(result, read_file),

@@ -13,7 +13,7 @@ from netdissect import report
 from netdissect.errors import DataNotFoundError, FolderTakenError, SettingsError
 from netdissect.protocols import NullProgress
 from netdissect.report import site
-from netdissect.report.preview import describe_run
+from netdissect.report.link_preview import summarize_run
 from netdissect.results.detectors import format_deviation
 
 ADDRESS = "https://name.github.io/nets"
@@ -56,7 +56,7 @@ def test_a_site_names_its_preview_by_its_address(drawn, tmp_path):
     text = site.publish_report(result, html, tmp_path / "site", probe_set.read_image_file, ADDRESS).read_text()
     assert f'<meta property="og:image" content="{ADDRESS}/preview.png">' in text
     assert f'<meta property="og:url" content="{ADDRESS}/">' in text
-    assert f'<meta property="og:description" content="{describe_run(result)}">' in text
+    assert f'<meta property="og:description" content="{summarize_run(result)}">' in text
     assert '<meta property="og:title" content="made-up, dissected">' in text
     assert "default-src 'none'" in text.replace("&#39;", "'")
     with Image.open(tmp_path / "site/preview.png") as image:
@@ -67,7 +67,7 @@ def test_a_site_names_its_preview_by_its_address(drawn, tmp_path):
 def test_the_preview_says_what_the_last_layer_detects(drawn):
     result, _, _ = drawn
     found, spread = result[-1].detectors(), result[-1].count_spread()
-    said = describe_run(result)
+    said = summarize_run(result)
     assert said.startswith(
         f"{found.units} ± {format_deviation(spread.units_sd)} of 40 units of block2/conv detect {found.unique} concepts"
     )
@@ -112,7 +112,7 @@ def test_an_address_that_is_no_url_of_a_site_is_refused(drawn, tmp_path, address
 
 def test_a_preview_without_images_has_words_only():
     result, _ = made_up_runs.make_run((4,), 9, pictures=12)
-    from netdissect.report.preview import draw_preview
+    from netdissect.report.link_preview import draw_preview
 
     with Image.open(io.BytesIO(draw_preview(result, lambda _: None))) as image:
         assert image.size == (1200, 630)

@@ -26,7 +26,7 @@ _UNITS, _HEIGHT = 5, 400
 _LETTERS = 34
 
 
-def describe_run(result: Result) -> str:
+def summarize_run(result: Result) -> str:
     """Return what the last layer with detectors detects, as a sentence."""
     layer = next(reversed(list(result.layers.values())), None)
     probe = f"{result.probe_set.images:,} images of {result.probe_set.name}"
@@ -56,7 +56,7 @@ def draw_preview(result: Result, read_file: Callable[[int], bytes | None]) -> by
         drawn = Figure(figsize=_INCHES, dpi=_PIXELS_PER_INCH, facecolor=PAPER_COLORS["light"])
         FigureCanvasAgg(drawn)
         drawn.text(0.047, 0.83, _shorten(result.network.name), size=46, weight="bold", color=INK)
-        drawn.text(0.047, 0.655, describe_run(result), size=19, color=INK, wrap=True, va="center")
+        drawn.text(0.047, 0.655, summarize_run(result), size=19, color=INK, wrap=True, va="center")
         shown = _list_shown(result, read_file)
         for position, (layer, row, tile) in enumerate(shown):
             axes = drawn.add_axes((0.047 + position * 0.1835, 0.17, 0.172, 0.36))
