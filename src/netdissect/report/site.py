@@ -12,8 +12,8 @@ from netdissect.io.json_files import parse_json
 from netdissect.io.names import is_below
 from netdissect.io.reading import read_bytes
 from netdissect.report.html import page
+from netdissect.report.link_preview import draw_preview, summarize_run
 from netdissect.report.panels import FIGURE_FOLDER
-from netdissect.report.link_preview import summarize_run, draw_preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
