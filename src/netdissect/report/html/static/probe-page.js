@@ -25,7 +25,7 @@
   function drawProbe(changed, element) {
     if (!page) build(element);
     if (changed.has("view")) {
-      document.title = `${nd.run.probeSet}, ${nd.run.network}`;
+      document.title = `Probe set ${nd.run.probeSet}, ${nd.run.network}`;
       page.crumbs.append(nd.thresholdControl);
       page.heading.focus({ preventScroll: true });
     }
