@@ -80,7 +80,7 @@ class ExemplarChooser:
         }
         parts = self.runtime.map(GridTask(chosen, self.masks.thresholds, rescanned), self.shards)
         assembled = {
-            name: _Assembly(layer, chosen[name], levels[name], looks[name], rows) for name, layer in layers.items()
+            name: _GroupAssembly(layer, chosen[name], levels[name], looks[name], rows) for name, layer in layers.items()
         }
         for part in parts:
             for name, found in part.items():
@@ -96,7 +96,7 @@ class ExemplarChooser:
         return np.array([self.concepts.row(image) for image in range(len(self.concepts))], np.int64)
 
 
-class _Assembly:
+class _GroupAssembly:
     """The exemplars of a layer, by slot: the strongest, the levels, and the groups whose masks are rebuilt."""
 
     def __init__(
