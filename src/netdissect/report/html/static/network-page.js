@@ -17,10 +17,10 @@
     }
     const counts = ["view", "cut", "beyond", "story"].some((name) => changed.has(name));
     if (counts) {
-      page.stale = new Set([page.squares, page.emergence]);
+      page.stale = new Set([page.squares, page.emergence, page.atlas]);
       if (!isMoving(changed) || isInSight(page.lead)) fillLead();
     }
-    if (changed.has("theme") || changed.has("size")) page.stale = new Set([page.squares, page.emergence]);
+    if (changed.has("theme") || changed.has("size")) page.stale = new Set([page.squares, page.emergence, page.atlas]);
     for (const part of page.stale) if (!isMoving(changed) || isInSight(part.element)) drawPart(part);
     if (changed.has("view") || changed.has("theme") || changed.has("size")) page.reading.draw();
     scheduleRest(counts);
@@ -46,7 +46,7 @@
   function build(element) {
     const { run } = nd;
     const units = run.layers.reduce((sum, layer) => sum + layer.units, 0);
-    page = { lead: make("div.network-lead"), squares: nd.makeSquares(), emergence: nd.makeEmergence(), reading: nd.makeHowToRead(), lists: [], stale: new Set(), layers: make("ul.layer-list"), crumbs: make("div.network-tools") };
+    page = { lead: make("div.network-lead"), squares: nd.makeSquares(), emergence: nd.makeEmergence(), atlas: nd.makeAtlasTeaser(), reading: nd.makeHowToRead(), lists: [], stale: new Set(), layers: make("ul.layer-list"), crumbs: make("div.network-tools") };
     page.listHome = make("div.found-lists");
     element.classList.add("network");
     element.replaceChildren(
@@ -57,12 +57,14 @@
         make("p.legend", {}, run.categories.map((name, kind) => make("span.key", {}, make(`span.swatch.k-${run.slots[kind]}`), name))), page.squares.element),
       section("Where concepts emerge", ["Area: units of the layer with this ", nd.makeTerm("label"), ". Depth: their best ", run.scoreTitle, ". By the first layer that has a ", nd.makeTerm("detector"), " for it", ...(run.layers.some((layer) => layer.controls.length) ? ["; ring: the ", nd.makeTerm("control")] : []), "."], page.emergence.element),
       section("Look at these first", ["Found by rules that are written under them."], page.listHome),
+      section("Atlas", ["Every unit is a dot, near those that respond alike. Hue: category. Size: ", run.scoreTitle, "."], page.atlas.element),
       section("Layers", [], page.layers),
       make("nav.ways", { "aria-label": "Other pages" }));
     page.ways = element.querySelector(".ways");
     addWays();
     nd.loadStory().then(() => { run.storyShown = true; nd.redraw("story"); });
     whenNear(page.lead, page.reading.fill);
+    whenNear(page.atlas.element, page.atlas.fill);
   }
 
   function section(title, words, ...content) {
