@@ -16,8 +16,7 @@ VIEWS = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("screen", "theme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_axe_finds_nothing(visiting, drawn, axe, theme, screen):
     visit = visiting(viewport=screen, color_scheme=theme, reduced_motion="reduce")
     for name, address in VIEWS.items():

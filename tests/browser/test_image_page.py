@@ -4,7 +4,6 @@ import urllib.parse
 
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import PHONE, find_violations
 
 from netdissect import report
 from netdissect.protocols import NullProgress
@@ -121,13 +120,3 @@ def test_a_run_without_groups_has_pages_of_images(visiting, tmp_path):
     open_image(visit, tmp_path, str(row))
     expected = int((result.layers["block1/conv"].exemplars.images == row).any(axis=1).sum())
     assert visit.text(".page[data-page=image] .lead strong") == f"{expected} unit{'s' if expected > 1 else ''}"
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_page_of_an_image(visiting, trusted, axe, theme):
-    for screen in ({"width": 1280, "height": 900}, PHONE):
-        visit = visiting(viewport=screen, color_scheme=theme)
-        open_image(visit, trusted[1])
-        visit.page.wait_for_selector(".image-labels a")
-        assert find_violations(axe, visit.page) == []
-        assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

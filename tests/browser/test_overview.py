@@ -216,7 +216,7 @@ def test_print_shows_the_cards_and_no_controls(visit):
     visit.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
 
 
-@pytest.mark.parametrize("view", ["#/unit/block2%2Fconv/4", "#/concept/3/sheep?cut=0"])
+@pytest.mark.parametrize("view", ["#/unit/block2%2Fconv/4?mask=outline", "#/concept/3/sheep?cut=0&mask=outline"])
 def test_cards_on_other_pages_are_printed_with_their_masks(visit, drawn, view):
     visit.open(drawn[1] / "html/index.html", view)
     visit.page.wait_for_function("() => document.querySelector('#page .row canvas.masks[style]')")

@@ -1,7 +1,6 @@
 """The page of the probe set: what is detected, why the rest is not, and what follows the threshold."""
 
 import pytest
-from tests.browser.conftest import PHONE, find_violations
 
 from netdissect.concepts import display_name
 from netdissect.results.find import find_units
@@ -73,13 +72,3 @@ def test_a_concept_and_an_image_open_from_the_page(visit, drawn):
     visit.page.locator(".probe-images a").nth(3).click()
     visit.page.wait_for_selector(".image-units a")
     assert visit.page.evaluate("netdissect.state.image") == 3
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_page_of_the_probe_set(visiting, trusted, axe, theme):
-    for screen in ({"width": 1280, "height": 900}, PHONE):
-        visit = visiting(viewport=screen, color_scheme=theme)
-        open_probe(visit, trusted[1])
-        visit.page.wait_for_selector(".probe-images img")
-        assert find_violations(axe, visit.page) == []
-        assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

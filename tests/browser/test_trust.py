@@ -279,5 +279,5 @@ def test_a_layer_whose_units_are_all_chance_says_so(visiting, tmp_path):
     visit.page.locator("#beyond").check()
     visit.settle()
     assert visit.text("#graph-empty") == "No unit is beyond chance."
-    assert visit.text("#nothing").startswith("No unit beyond chance matches")
+    assert visit.text("#nothing").startswith("No unit beyond chance is in this list")
     assert visit.number("#n-detectors") == visit.page.locator("#cards li").count() == 0

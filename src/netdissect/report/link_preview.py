@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 from netdissect.concepts import display_name
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from netdissect.results.units import UnitRow
 
 _INCHES, _PIXELS_PER_INCH = (12.0, 6.3), 100
+#: Letters of a line of the summary, at most.
+_LINE = 88
 #: Units that are shown, and the height of their images in pixels.
 _UNITS, _HEIGHT = 5, 400
 _LETTERS = 34
@@ -56,7 +59,7 @@ def draw_preview(result: Result, read_file: Callable[[int], bytes | None]) -> by
         drawn = Figure(figsize=_INCHES, dpi=_PIXELS_PER_INCH, facecolor=PAPER_COLORS["light"])
         FigureCanvasAgg(drawn)
         drawn.text(0.047, 0.83, _shorten(result.network.name), size=46, weight="bold", color=INK)
-        drawn.text(0.047, 0.655, summarize_run(result), size=19, color=INK, wrap=True, va="center")
+        drawn.text(0.047, 0.655, textwrap.fill(summarize_run(result), _LINE), size=19, color=INK, va="center")
         shown = _list_shown(result, read_file)
         for position, (layer, row, tile) in enumerate(shown):
             axes = drawn.add_axes((0.047 + position * 0.1835, 0.17, 0.172, 0.36))

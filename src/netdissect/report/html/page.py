@@ -124,7 +124,7 @@ _STYLES = (
     "network.css",
     "layer-page.css",
 )
-_FONTS = ("source-serif-4", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
+_FONTS = ("source-serif-4", "source-serif-4-light", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
 #: Content-Security-Policy of pages in a folder. Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.
 FOLDER_POLICY = (

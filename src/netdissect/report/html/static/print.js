@@ -12,6 +12,7 @@
   function layOut(on) {
     document.documentElement.classList.toggle("printing", on);
     nd.printing = on;
+    for (const image of listImages()) image.decoding = on ? "sync" : "async"; // else loaded images can be missing on paper
     nd.redraw("size");
     if (nd.state.view === "layer") nd.grid.print(on);
   }
