@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -200,7 +201,7 @@ def test_a_state_dict_runs_with_its_architecture(capsys, data, tmp_path):
         "64", "--out", tmp_path / "r", "--no-pictures",
     )  # fmt: skip
     assert (code, err) == (0, "")
-    assert "layer1: " in out
+    assert re.search(r"^layer1  +\d+ of 64 units detect \d+ concepts", out, re.MULTILINE), out
 
 
 def test_shell_and_python_give_the_same_result(capsys, caffe, data, tmp_path):

@@ -27,7 +27,11 @@ def test_untrained_networks_are_printed_and_finished_ones_are_skipped(capsys, wo
     assert code == 0, err
     folder = tmp_path / "dissection/make_small_net-control"
     assert sorted(path.name for path in folder.iterdir()) == ["seed-1", "seed-2"]
-    assert out.index("seed-1\nconv1: ") < out.index("seed-2\nconv1: ")
+    assert out.index("seed-1\nmake_small_net on 10 images") < out.index("seed-2\nmake_small_net on 10 images")
+    for name in ("seed-1", "seed-2"):
+        counted = nd.load(folder / name)["conv1"].detectors()
+        said = out[out.index(f"{name}\n") :].splitlines()
+        assert said[2].startswith(f"conv1  {counted.units} of 5 units detect {counted.unique} concepts"), said
     assert "random weights of seed 1" in out
     assert "--reference dissection/make_small_net-control" in out
     code, _, err = run(capsys, *words, "--seeds", "2")
@@ -70,9 +74,10 @@ def test_a_run_and_a_finished_run_are_tested_against_untrained_networks(capsys, 
     code, out, err = run(capsys, "run", *common, "--out", "direct", "--reference", "untrained")
     assert code == 0, err
     direct = nd.load(tmp_path / "direct")
-    line = next(line for line in out.splitlines() if line.startswith("conv1: "))
+    said = out.splitlines()
+    start = next(index for index, line in enumerate(said) if line.startswith("conv1  "))
     beyond = sum(unit.q_reference is not None and unit.q_reference < 0.05 for unit in direct["conv1"].unit_trust)
-    assert f"{beyond} beyond untrained networks (3 seeds)" in line
+    assert f"{beyond} beyond 3 untrained networks" in said[start + 1]
     assert [control.name for control in direct.controls] == ["seed-1", "seed-2", "seed-3"]
 
     _, plain, _ = run(capsys, "run", *common, "--out", "finished")
@@ -80,7 +85,7 @@ def test_a_run_and_a_finished_run_are_tested_against_untrained_networks(capsys, 
     words = ["report", "finished", "--quiet", "--reference", *(f"untrained/seed-{seed}" for seed in (1, 2, 3))]
     code, out, err = run(capsys, *words)
     assert code == 0, err
-    assert line in out
+    assert "\n".join(said[start : start + 3]) in out
     finished = nd.load(tmp_path / "finished")
     assert finished.controls == direct.controls
     assert read_tables(tmp_path / "finished") == read_tables(tmp_path / "direct")

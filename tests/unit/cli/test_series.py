@@ -5,6 +5,8 @@ import torch
 from tests import nets, small_probe_set
 from tests.unit.cli.test_cli import run
 
+import netdissect as nd
+
 MODEL = "python:tests.nets:make_small_net"
 
 
@@ -25,8 +27,12 @@ def test_a_series_prints_every_checkpoint_and_skips_the_finished_ones(capsys, wo
     code, out, err = run(capsys, *words, "--no-pictures")
     assert code == 0, err
     folder = tmp_path / "dissection/make_small_net-series"
-    positions = [out.index(f"epoch_{number}\nconv1: ") for number in (1, 2, 10)]
+    positions = [out.index(f"epoch_{number}\nmake_small_net on 10 images") for number in (1, 2, 10)]
     assert positions == sorted(positions)
+    for position, number in zip(positions, (1, 2, 10), strict=True):
+        counted = nd.load(folder / f"epoch_{number}")["conv1"].detectors()
+        line = out[position:].splitlines()[2]
+        assert line.startswith(f"conv1  {counted.units} of 5 units detect {counted.unique} concepts")
     assert out.count("of 5 units detect") == 3
     assert "epoch_10 (3 of 3)" in err
     assert "netdissect compare dissection/make_small_net-series draws the training curve" in out

@@ -85,8 +85,11 @@ def test_the_shell_knows_the_score_of_an_installed_package(package, data, tmp_pa
         main(words.split())
     printed = capsys.readouterr()
     assert leave.value.code == 0, printed.err
-    assert "unique concepts (Recall ≥ 0.04, by label)" in printed.out
-    assert nd.load("run").score_title == "Recall"
+    found = nd.load("run")
+    counted = found["conv1"].detectors()
+    assert f"images of {found.probe_set.name}, Recall ≥ 0.04" in printed.out
+    assert f"{counted.units} of {counted.total} units detect {counted.unique} concepts" in printed.out
+    assert found.score_title == "Recall"
 
 
 def test_f1_gives_the_labels_of_iou_and_its_own_numbers(data):
