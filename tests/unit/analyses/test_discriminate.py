@@ -220,7 +220,7 @@ def test_names_of_near_points_do_not_cover_each_other():
     from netdissect.report.figures import style
     from netdissect.report.figures.discrimination_graph import _label_points
 
-    with style.open_figure(4.6, 3.2) as (figure, (axes,)):
+    with style.open_figure("text", 22) as (figure, (axes,)):
         axes.set_xlim(0, 60)
         axes.set_ylim(0, 102)
         points = [(f"layer{at}", 50 + at, 95 + at / 2, "k") for at in range(4)]

@@ -47,7 +47,9 @@ def package(tmp_path, monkeypatch):
 
 
 def test_the_example_of_the_page_labels_the_units_and_is_stored_and_loaded(package, data, tmp_path, monkeypatch):
-    run = nd.dissect(nets.make_small_net(), "conv1", data, out=tmp_path / "run", score="recall", threshold=0.2, **QUICK)
+    run = nd.dissect(
+        nets.make_small_net(), "conv1", data, out=tmp_path / "run", score="recall", threshold=0.2, classic=True, **QUICK
+    )
     layer = run["conv1"]
     expected = layer.counts.I / layer.counts.G.clip(1)
     np.testing.assert_array_equal(layer.scores, expected)

@@ -89,7 +89,7 @@ def test_fresh_replaces_another_run_and_nothing_else(data, finished, tmp_path):
     left = set(everything(finished))
     assert {"notes.md", "html/data/mine.js", "inner/conv1.npz"} <= left
     assert left - {"notes.md", "html/data/mine.js", "inner/conv1.npz"} == {
-        "run.json", FILE_LIST, "conv2-result.csv", "conv2.parquet", "conv2.npz",
+        "run.json", FILE_LIST, "conv2-result.csv", "conv2.parquet", "conv2.npz", "conv2-exemplars.npz",
         "conv2-trust.csv", "conv2-trust.parquet", "conv2-trust.npz",
     }  # fmt: skip
     dissect_small(data, tmp_path / "alone", layers=["conv2"])

@@ -49,10 +49,11 @@ def test_a_crash_at_any_write_loses_only_the_current_shard(data, expected, tmp_p
                 assert read_tables(folder) == expected or not (folder / "run.json").exists()
             else:
                 break
+        finished = (folder / "run.json").exists()  # a crash after the last file: nothing is left to do
         result = dissect_small(data, folder)
         assert read_tables(folder) == expected
         assert not list(folder.rglob("*.part"))
-        if number > 25:  # the first two shards are stored by then
+        if number > 20 and not finished:  # the first two shards are stored by then
             assert result.journal["resumed_shards"] > 0
         for path in folder.iterdir():
             path.unlink()

@@ -90,7 +90,7 @@ def test_a_full_disk_stops_the_run_which_continues_with_space(data, expected, tm
         with pytest.raises(OSError, match="No space left"):
             dissect_small(data, tmp_path)
     assert not list(tmp_path.rglob("*.part"))
-    assert dissect_small(data, tmp_path).journal["resumed_shards"] > 0
+    assert dissect_small(data, tmp_path).journal["resumed_shards"] == 1
     assert read_tables(tmp_path) == expected
 
 
