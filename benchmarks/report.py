@@ -80,7 +80,7 @@ _FRAMES = """(what) => new Promise((done) => {
 #: Time until a page has been drawn, without what it loads.
 _TIMED_PAGE = """(view) => {
   const began = performance.now();
-  netdissect.go(netdissect.parseAddress(view === "image" ? netdissect.makeAddress({ view }) : `#/${view}`));
+  netdissect.go(netdissect.parseAddress(view === "image" ? netdissect.makeAddress({ view, image: 0 }) : `#/${view}`));
   document.body.getBoundingClientRect();
   return performance.now() - began;
 }"""

@@ -50,6 +50,8 @@ class Screenshot:
 
 
 SCREENSHOTS = (
+    Screenshot("network", (1280, 1300), "network"),
+    Screenshot("atlas", (1280, 900), "atlas"),
     Screenshot("overview", (1280, 900)),
     Screenshot("units", (1280, 800), top=_CARDS),
     Screenshot(
@@ -64,15 +66,18 @@ SCREENSHOTS = (
 _GO = """({ view, rank, units }) => {
   const layer = netdissect.run.layers.length - 1;
   const unit = units.length ? units[rank] - 1 : netdissect.run.layers[layer].ranked[rank];
-  netdissect.go({ view, layer, unit, concept: netdissect.run.layers[layer].label[unit] });
+  netdissect.go({ view, layer, unit, image: 0, concept: netdissect.run.layers[layer].label[unit] });
 }"""
 _OPEN = "({ view }) => netdissect.go(netdissect.parseAddress(`#/${view}`))"
 #: The visible images are loaded and their masks are painted.
-_DRAWN = """() => [...document.images].every((image) => image.complete)
-  && [...document.querySelectorAll(".strip")].every((strip) => {
-    const box = strip.getBoundingClientRect();
-    return box.bottom < 0 || box.top > innerHeight || strip.querySelector("canvas.masks[style]");
-  })"""
+_DRAWN = """() => {
+  const inSight = (element) => {
+    const box = element.getBoundingClientRect();
+    return element.getClientRects().length && box.bottom > 0 && box.top < innerHeight;
+  };
+  return [...document.images].filter(inSight).every((image) => image.complete)
+    && [...document.querySelectorAll(".strip")].filter(inSight).every((strip) => strip.querySelector("canvas.masks[style]"));
+}"""
 
 
 def take_screenshots(

@@ -31,7 +31,7 @@ def open_view(visit, view):
     """Open a page as its link would; the page of a unit, a concept and an image is that of the first."""
     visit.page.evaluate(
         """(view) => {
-          const address = ["unit", "concept", "layer", "image"].includes(view) ? netdissect.makeAddress({ view }) : `#/${view === "network" ? "" : view}`;
+          const address = ["unit", "concept", "layer", "image"].includes(view) ? netdissect.makeAddress({ view, image: 0 }) : `#/${view === "network" ? "" : view}`;
           netdissect.go(netdissect.parseAddress(address));
         }""",
         view,

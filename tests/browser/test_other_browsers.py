@@ -24,7 +24,7 @@ window.wrong = [];
 window.addEventListener("error", (event) => window.wrong.push(event.message));
 window.addEventListener("unhandledrejection", (event) => window.wrong.push(String(event.reason)));
 document.addEventListener("securitypolicyviolation", (event) => window.wrong.push(event.violatedDirective));
-return [...netdissect.pages.keys()].map((view) => netdissect.makeAddress({ view }));
+return [...netdissect.pages.keys()].map((view) => netdissect.makeAddress({ view, image: 0 }));
 """
 
 
