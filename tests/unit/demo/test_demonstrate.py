@@ -70,8 +70,10 @@ def test_what_the_control_detects_is_said_as_of_the_trained_network(whole):
     found, _ = whole
     lines = found.describe_control()
     counted = found.control[demonstrate.LAST].detectors()
-    assert lines[0] == "conv5 with random weights"
-    assert re.search(r"of 128 units detect (\d+)(?: ± [\d.]+)? concepts", lines[1])[1] == str(counted.unique)
+    said = re.match(
+        r"conv5 with random weights  (\d+)(?: ± [\d.]+)? of 128 units detect (\d+)(?: ± [\d.]+)? concepts", lines[0]
+    )
+    assert said.groups() == (str(counted.units), str(counted.unique))
     assert all(len(line) <= 80 for line in lines)
 
 
@@ -79,9 +81,10 @@ def test_everything_it_found_lies_in_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(demonstrate, "IMAGES", 24)
     found = demonstrate.run_demo(tmp_path)
     assert found.report == tmp_path / "html" / "index.html"
-    for name in ("run.json", "html/conv1.html", "html/conv5.html", "html/image/layer-graph.svg", "control/run.json",
-                 "control/html/index.html", "comparison.svg", "synthetic/index.csv"):  # fmt: skip
+    for name in ("run.json", "html/index.html", "control/run.json", "control/html/index.html", "comparison.svg",
+                 "synthetic/index.csv"):  # fmt: skip
         assert (tmp_path / name).is_file(), name
+    assert not (tmp_path / "html" / "conv5.html").exists()  # the released code's pages, only if asked for
     assert sorted(path.stem for path in tmp_path.glob("*.parquet")) == list(network.LAYERS)
     again = nd.load(tmp_path)
     assert again[demonstrate.LAST].detectors() == found.trained[demonstrate.LAST].detectors()
@@ -100,14 +103,18 @@ def test_its_report_opens_from_disk(whole, browser):
     assert not wrong
 
 
-def test_the_command_says_two_lines_and_where_the_report_is(capsys, little, tmp_path):
+def test_the_command_says_what_both_networks_detect_and_where_the_report_is(capsys, little, tmp_path):
     out = tmp_path / "a demo"
     code, said, complained = run(capsys, "--out", out)
     assert (code, complained) == (0, "")
-    trained, control, report = said.splitlines()
-    assert trained.startswith("conv5, trained:") and "unique concepts" in trained
-    assert control.startswith("conv5, random weights:") and "unique concepts" in control
-    assert report == f"report: {out / 'html' / 'index.html'}"
+    lines = said.splitlines()
+    for folder, title in ((out, "conv5"), (out / "control", "conv5 with random weights")):
+        counted = nd.load(folder)["conv5"].detectors()
+        heads = [line for line in lines if line.startswith(f"{title}  ")]
+        assert len(heads) == 1, said
+        assert heads[0].startswith(f"{title}  {counted.units} of 128 units detect {counted.unique} concepts"), said
+    assert f"on 24 images of {nd.load(out).probe_set.name}, IoU ≥ 0.04" in lines[0]
+    assert lines[-1] == f"report: {out / 'html' / 'index.html'}"
     assert (out / "html" / "index.html").is_file()
 
 
