@@ -10,6 +10,7 @@ from netdissect.errors import DataError
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.broden.vocabulary_notes import read_vocabulary_notes
 from netdissect.probe_sets.compile.synonyms import load_synonyms
+from netdissect.probe_sets.decoded import find_undecoded
 from netdissect.results.concept_words import VocabularyNotes
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def collect_notes(run: Result) -> VocabularyNotes:
 
     Both come from the probe set's ``label.csv`` where it is available and unchanged; words of Broden's synonym table are added.
     """
-    source, stated = run.open_probe_set(), VocabularyNotes()
+    source, stated = find_undecoded(run.open_probe_set()), VocabularyNotes()
     if isinstance(source, Broden):
         with contextlib.suppress(DataError):  # a probe set that cannot be read again says nothing
             stated = read_vocabulary_notes(source.folder)

@@ -26,6 +26,7 @@ class DecodedProbeSet:
     manager: at the end nothing is kept. Several threads may read from it at once.
 
     Attributes:
+        source: the probe set that is decoded.
         cache: what is kept.
     """
 
@@ -40,73 +41,73 @@ class DecodedProbeSet:
             folder: folder of the temporary file; None takes the system's.
             labels_only: keep labels in memory and nothing else; what does not fit is read again.
         """
-        self._source = source
+        self.source = source
         self._labels_only = labels_only
         self.cache = ArrayCache(memory, folder, on_disk=not labels_only)
 
     @property
     def name(self) -> str:
         """Name of the probe set."""
-        return self._source.name
+        return self.source.name
 
     @property
     def path(self) -> str:
         """Folder or URL of the probe set."""
-        return self._source.path
+        return self.source.path
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The concepts of the probe set."""
-        return self._source.vocabulary
+        return self.source.vocabulary
 
     @property
     def fingerprint(self) -> str:
         """Fingerprint of the probe set."""
-        return self._source.fingerprint
+        return self.source.fingerprint
 
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the images in pixels."""
-        return self._source.image_size
+        return self.source.image_size
 
     def __len__(self) -> int:
-        return len(self._source)
+        return len(self.source)
 
     def row(self, index: int) -> int:
         """Return an image's row in ``index.csv``, counted from 0."""
-        return self._source.row(index)
+        return self.source.row(index)
 
     def image_name(self, index: int) -> str:
         """Return an image's name."""
-        return self._source.image_name(index)
+        return self.source.image_name(index)
 
     @property
     def columns(self) -> Sequence[str]:
         """Names of the columns of ``index.csv``; none if the probe set has no such table."""
-        return self._source.columns if isinstance(self._source, GroupedSource) else ()
+        return self.source.columns if isinstance(self.source, GroupedSource) else ()
 
     def read_column(self, column: str) -> Sequence[str]:
         """Return the text of every image in a column."""
-        assert isinstance(self._source, GroupedSource)
-        return self._source.read_column(column)
+        assert isinstance(self.source, GroupedSource)
+        return self.source.read_column(column)
 
     def label_size(self, index: int) -> tuple[int, int]:
         """Return height and width of an image's label map in pixels."""
-        return self._source.label_size(index)
+        return self.source.label_size(index)
 
     def read_image_file(self, index: int) -> bytes:
         """Return an image as the bytes of a JPEG or PNG file."""
-        return self._source.read_image_file(index)
+        return self.source.read_image_file(index)
 
     def read_image(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """Return an image at a size, as it was decoded the first time; it must not be changed."""
         if self._labels_only:
-            return self._source.read_image(index, size)
+            return self.source.read_image(index, size)
         key = ("image", index, size)
         kept = self.cache.get(key)
         if kept is not None:
             return kept
-        image = self._source.read_image(index, size).view()
+        image = self.source.read_image(index, size).view()
         image.setflags(write=False)
         self.cache.put(key, image)
         return image
@@ -120,7 +121,7 @@ class DecodedProbeSet:
         pixels, table, whole = (self.cache.get((part, index)) for part in ("map", "table", "whole"))
         if pixels is not None and table is not None and whole is not None:
             return Segments(pixels, table, whole)
-        segments = read_segments(self._source, index)
+        segments = read_segments(self.source, index)
         for part, array in (("map", segments.map), ("table", segments.table), ("whole", segments.whole)):
             self.cache.put((part, index), array)
         return segments
@@ -137,8 +138,8 @@ class DecodedLatentProbeSet(DecodedProbeSet):
 
     def latent(self, index: int) -> NDArray[np.generic]:
         """Return the latent that an image was made from."""
-        assert isinstance(self._source, LatentSource)
-        return self._source.latent(index)
+        assert isinstance(self.source, LatentSource)
+        return self.source.latent(index)
 
 
 def decode_once(
@@ -147,3 +148,8 @@ def decode_once(
     """Return a probe set whose images and labels are decoded once; `DecodedProbeSet` documents the arguments."""
     kind = DecodedLatentProbeSet if isinstance(source, LatentSource) else DecodedProbeSet
     return kind(source, memory, folder, labels_only=labels_only)
+
+
+def find_undecoded(source: ConceptSource | None) -> ConceptSource | None:
+    """Return the probe set itself, for what a probe set of one kind alone can answer; None stays None."""
+    return source.source if isinstance(source, DecodedProbeSet) else source
