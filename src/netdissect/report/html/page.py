@@ -124,6 +124,8 @@ _STYLES = (
     "network.css",
     "layer-page.css",
 )
+#: Files in ``app/`` and their parts: a page opens twice as fast with one script as with ninety.
+_JOINED = {"early.js": _EARLY_SCRIPTS, "report.js": _LATE_SCRIPTS, "report.css": _STYLES}
 _FONTS = ("source-serif-4", "source-serif-4-light", "source-serif-4-italic", "source-sans-3", "source-sans-3-bold")
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'"
 #: Content-Security-Policy of pages in a folder. Some browsers ignore ``'self'`` for pages opened from disk and need ``file:``.
@@ -169,6 +171,7 @@ def write_pages(data: PageData, folder: Path) -> Path:
         written = _write_page_files(data, folder, write)
     names = [path.name for path in (folder / "data").iterdir()]
     old = [f"data/{name}" for name in names if _DATA_FILE.fullmatch(name) and name not in written]
+    old += [f"app/{part}" for parts in _JOINED.values() for part in parts]  # of reports written before they were joined
     atomic.remove_files_below(folder, old)
     index = folder / "index.html"
     html = environment.get_template("index.html").render(describe_data(data), policy=FOLDER_POLICY)
@@ -185,7 +188,7 @@ def _write_page_files(data: PageData, folder: Path, write: Callable[[Path, bytes
 def write_app(folder: Path, write: Callable[[Path, bytes], None]) -> None:
     """Write the scripts, styles and fonts of the page into ``folder/app``."""
     for name in list_page_files():
-        write(folder / "app" / name, read_static_file(name))
+        write(folder / "app" / name, b"".join(read_static_file(part) for part in _JOINED.get(name, (name,))))
 
 
 def write_data_files(packed: Iterable[tuple[str, str]], folder: Path, write: Callable[[Path, bytes], None]) -> set[str]:
@@ -206,7 +209,7 @@ def render_compared_run(data: PageData, number: int) -> str:
 def list_page_files() -> list[str]:
     """Return the names of the page's own files, which are in ``app/``: scripts, style sheets, fonts and icon."""
     fonts = (f"fonts/{font}.woff2" for font in _FONTS)
-    return [*_EARLY_SCRIPTS, *_LATE_SCRIPTS, *_STYLES, "favicon.svg", *fonts, "fonts/OFL.txt"]
+    return [*_JOINED, "favicon.svg", *fonts, "fonts/OFL.txt"]
 
 
 def render_site_index(result: Result, summary: str, address: str, preview: str) -> str:
@@ -289,7 +292,4 @@ def _describe_index(result: Result) -> dict[str, Any]:
         "method": METHOD,
         "compared": None,
         "keyboard": _KEYBOARD,
-        "early": _EARLY_SCRIPTS,
-        "late": _LATE_SCRIPTS,
-        "styles": _STYLES,
     }
