@@ -141,6 +141,7 @@ def test_the_table_of_concepts_has_the_units_of_every_layer_and_of_the_control(v
 def test_lists_hold_the_units_that_their_rules_find(visiting, controlled):
     result, folder = controlled
     visit = open_network(visiting, folder)
+    visit.page.wait_for_selector(".found-list h3:has-text('Named, but not seen')")  # once their data are loaded
     found = list_detectors(result, 0.04)
     largest = {name: unit_lists.find_largest_image_share(layer) for name, layer in result.layers.items()}
     second = {name: unit_lists.find_second_things(layer) for name, layer in result.layers.items()}
