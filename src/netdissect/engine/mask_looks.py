@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from netdissect.compiled import cached_njit
+from netdissect.engine.packed_labels import count_segment_pixels
 from netdissect.engine.tally import list_axes, list_mask, list_pairs
 from netdissect.stats.ranked_images import RankedImages, rank_image
 
@@ -117,9 +118,7 @@ def _measure_labels(labels, places, pixels, times):  # type: ignore[no-untyped-d
         if place < 0:
             continue
         first, size = labels.first_segment[place], labels.maps.shape[1]
-        in_segment = np.zeros(labels.first_segment[place + 1] - first, np.int64)
-        for segment in labels.maps[place]:
-            in_segment[segment] += 1
+        in_segment = count_segment_pixels(labels, place)
         for segment in range(in_segment.size):
             columns = labels.columns[labels.first_column[first + segment] : labels.first_column[first + segment + 1]]
             for column in columns:

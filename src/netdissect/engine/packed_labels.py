@@ -181,6 +181,15 @@ class LabelTotals:
 
 
 @cached_njit()
+def count_segment_pixels(labels, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the pixels of every segment of a label map, int64."""
+    in_segment = np.zeros(labels.first_segment[place + 1] - labels.first_segment[place], np.int64)
+    for segment in labels.maps[place]:
+        in_segment[segment] += 1
+    return in_segment
+
+
+@cached_njit()
 def _count_labels_kernel(labels, places, rows, pixels, in_category, partial):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     own = np.zeros(pixels.shape[1], np.int64)
     for image in range(places.size):
@@ -188,9 +197,7 @@ def _count_labels_kernel(labels, places, rows, pixels, in_category, partial):  #
         if place < 0:
             continue
         first, size = labels.first_segment[place], labels.maps.shape[1]
-        in_segment = np.zeros(labels.first_segment[place + 1] - first, np.int64)
-        for segment in labels.maps[place]:
-            in_segment[segment] += 1
+        in_segment = count_segment_pixels(labels, place)
         own[:] = 0
         for segment in range(in_segment.size):
             for at in range(labels.first_column[first + segment], labels.first_column[first + segment + 1]):

@@ -135,15 +135,6 @@
 
   nd.isDetector = (layer, unit, cut) => layer.label[unit] >= 0 && layer.labelScore[unit] >= cut && !(nd.state.beyond && nd.isBeyond(layer, unit) === false);
 
-  // Returns the concepts by which a search finds a unit: its label; those of its formula; and, if they reach the threshold, its
-  // second best concept and its best concept of each category.
-  nd.listConcepts = (layer, unit, cut) => {
-    const found = [layer.label[unit], ...nd.listFormulaConcepts(layer, unit)];
-    if (layer.nextScore[unit] >= cut) found.push(layer.next[unit]);
-    for (let i = unit * layer.kinds; i < (unit + 1) * layer.kinds; i++) if (layer.score[i] >= cut) found.push(layer.column[i]);
-    return found;
-  };
-
   // Loads a layer's exemplars, thresholds and the scales of its grids.
   nd.loadLayer = async (layer) => {
     if (!layer.images) {
