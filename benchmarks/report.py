@@ -201,6 +201,11 @@ def _measure_visit(page: Any, index: Path, found: dict[str, list[float]]) -> Non
             page.wait_for_timeout(300)
     keep("longest task, ms", page.evaluate("Math.max(0, ...window.longTasks)"))
     keep("loaded for such a visit, MB", _weigh(loaded))
+    page.goto("about:blank")
+    page.goto(index.resolve().as_uri() + layer)
+    page.locator("#cards a.card").first.hover()  # as a person does before pressing it
+    page.wait_for_timeout(600)
+    keep("first unit opens after it was pointed at, ms", page.evaluate(_OPEN, 3))
 
 
 def _weigh(urls: set[str]) -> float:

@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 375, "height": 780}
+#: Resolves two frames after the last change of the height of the page and the last data file; after 120 frames at most.
+RESTS = """() => new Promise((done) => {
+  let [frames, still, height] = [0, 0, -1];
+  const look = () => {
+    const now = document.documentElement.scrollHeight;
+    still = now === height && !document.head.querySelector("script[data-key]") ? still + 1 : 0;
+    height = now;
+    if (still >= 2 || ++frames > 120) done();
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+SHARES = """() => {
+  const all = [...document.querySelectorAll('.share-on')];
+  return all.length && all.every((span) => span.textContent);
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -100,8 +116,27 @@ class Visit:
         return int(self.text(selector).replace(",", ""))
 
     def settle(self) -> None:
-        """Wait until all changes are drawn."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        """Wait until all changes are drawn, no data file is being loaded, and the height of the page rests."""
+        self.page.evaluate(RESTS)
+
+    def point(self, locator, x: float, y: float, shows: str) -> None:
+        """Point at an element, x and y pixels from its corner, until something is shown.
+
+        What is loaded late may have moved the element after its place was measured, so its place is measured again.
+        """
+        for nudge in range(40):
+            locator.scroll_into_view_if_needed()
+            box = locator.bounding_box()
+            self.page.mouse.move(box["x"] + x + nudge % 2, box["y"] + y)
+            self.settle()
+            if self.page.locator(shows).is_visible():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{shows} is not shown")
+
+    def wait_for_shares(self) -> None:
+        """Wait until every share of a mask on the concept has its text."""
+        self.page.wait_for_function(SHARES)
 
 
 @pytest.fixture

@@ -106,9 +106,7 @@ def test_a_card_of_a_run_without_groups_has_the_five_strongest_images(visiting, 
 
 def open_unit(visit, folder, number):
     visit.open(folder / "html/index.html", f"#/unit/{urllib.parse.quote(LAYER, safe='')}/{number}")
-    visit.page.wait_for_function(
-        "() => { const all = [...document.querySelectorAll('.share-on')]; return all.length && all.every((span) => span.textContent); }"
-    )
+    visit.wait_for_shares()
 
 
 def test_the_answer_is_beside_the_pointer(visit, drawn):

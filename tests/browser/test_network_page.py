@@ -95,13 +95,9 @@ def test_a_square_shows_its_card_opens_its_unit_and_a_drag_lists_several(visitin
     _result, folder = controlled
     visit = open_network(visiting, folder)
     field = visit.page.locator(".square-row").first.locator(".square-field")
-    field.scroll_into_view_if_needed()
-    box = field.bounding_box()
-    visit.page.mouse.move(box["x"] + 3, box["y"] + 3)
-    visit.settle()
+    visit.point(field, 3, 3, ".hover-card .name")
     name = visit.text(".hover-card .name")
-    assert visit.page.locator(".hover-card").is_visible()
-    visit.page.mouse.click(box["x"] + 3, box["y"] + 3)
+    field.click(position={"x": 3, "y": 3})
     visit.page.wait_for_selector("#page:not([hidden]) h1")
     assert visit.text("#page h1") == name
     visit.page.go_back()

@@ -118,7 +118,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
     row = layer.units[0]
     code = layer.vocabulary.names.index(row.label) + 1
     visit.open(folder / "html/index.html", unit_address(LAYER, row.unit))
-    visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
+    visit.wait_for_shares()
     shown = visit.page.locator(".images .share-on").all_inner_texts()
     said = 0
     for place, text in enumerate(shown):
@@ -144,7 +144,7 @@ def test_the_share_of_a_run_without_groups_is_measured_in_the_page(visiting, tmp
     axes = make_label_axes(layer.layer.field, layer.layer.grid, result.network.input_size, probe_set.label_size)
     visit = visiting()
     visit.open(tmp_path / "html/index.html", unit_address(layer.name, row.unit))
-    visit.page.wait_for_function("() => [...document.querySelectorAll('.share-on')].every((span) => span.textContent)")
+    visit.wait_for_shares()
     said = 0
     for place, text in enumerate(visit.page.locator(".images .share-on").all_inner_texts()):
         labels = probe_set.read_labels(int(layer.exemplars.images[row.channel, place]))

@@ -27,9 +27,7 @@ def address(number, query="", name=LAYER):
 def open_unit(visit, folder, number, query=""):
     visit.open(folder / "html/index.html", address(number, query))
     visit.page.wait_for_selector(".profile tbody tr")
-    visit.page.wait_for_function(
-        "() => { const all = [...document.querySelectorAll('.share-on')]; return all.length && all.every((span) => span.textContent); }"
-    )
+    visit.wait_for_shares()
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@
       masks: make("canvas.masks", { "aria-hidden": "true" }), painted: "", seen: make("span.seen", { hidden: true }),
     };
     fillChip(card);
+    // The counts of a large layer take a while: they are loaded while the visitor looks at the card.
+    for (const kind of ["pointerenter", "focus"]) link.addEventListener(kind, () => nd.loadCounts(layer).catch(() => {}), { once: true });
     return card;
   };
 
