@@ -259,7 +259,7 @@ def test_a_run_without_formulas_and_ablations_looks_as_before(visit):
     assert visit.page.get_by_role("region", name="Formula").count() == 0
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=["light", "dark", "phone"])
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", "viewport": PHONE}], ids=["light", "dark-phone"])
 def test_pages_with_formulas_and_ablations_are_accessible(visiting, analyzed, axe, options):
     layer = analyzed[0].layers[LAYER]
     number = find_numbers(layer, lambda unit: unit.is_beyond_chance)[0]

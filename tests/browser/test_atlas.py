@@ -4,7 +4,7 @@ import urllib.parse
 
 import numpy as np
 import pytest
-from tests.browser.conftest import PHONE, find_violations
+from tests.browser.conftest import DESKTOP, PHONE, find_violations
 
 from netdissect.results import unit_likeness
 
@@ -139,11 +139,10 @@ def test_near_enough_images_take_the_place_of_dots(visit, drawn):
     assert {int(url.rsplit("/", 1)[1].split(".")[0]) for url in asked} <= strongest
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_atlas(visiting, trusted, axe, theme):
-    for screen in ({"width": 1280, "height": 900}, PHONE):
-        visit = visiting(viewport=screen, color_scheme=theme)
-        for color in ("category", "layer", "score", "sure"):
-            open_atlas(visit, trusted[1], f"?color={color}")
-            assert find_violations(axe, visit.page) == [], color
+@pytest.mark.parametrize(("theme", "screen"), [("light", DESKTOP), ("dark", PHONE)], ids=["light", "dark"])
+def test_axe_finds_nothing_on_the_atlas(visiting, trusted, axe, theme, screen):
+    visit = visiting(viewport=screen, color_scheme=theme)
+    for color in ("layer", "score", "sure"):  # test_every_page has the atlas colored by category
+        open_atlas(visit, trusted[1], f"?color={color}")
+        assert find_violations(axe, visit.page) == [], color
         assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
