@@ -76,7 +76,8 @@ def test_a_file_that_is_no_color_table_is_one_sentence(tmp_path):
     np.save(tmp_path / "small.npy", np.zeros((3, 3, 3), np.uint8))
     with pytest.raises(DataFileError, match="32 x 32 x 32 whole numbers from 0 to 10"):
         read_color_table(tmp_path / "small.npy")
-    for wrong in (np.zeros((5, 11)), np.full((32768, 11), np.nan), np.full((32768, 11), "a", object)):
+    complex_numbers = np.zeros((32768, 11), complex)
+    for wrong in (np.zeros((5, 11)), np.full((32768, 11), np.nan), complex_numbers, np.full((5, 11), "a", object)):
         savemat(tmp_path / "other.mat", {"w2c": wrong}, do_compression=True)
         with pytest.raises(DataFileError, match="32768 x 11"):
             read_color_table(tmp_path / "other.mat")
