@@ -25,7 +25,8 @@ for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
-# Tests run in several processes side by side. Threads of each for every core would wait for one another: they take thrice the time.
+# Test processes that run side by side have one thread each: with a thread for every core, they wait for one another and some
+# tests take three times as long.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

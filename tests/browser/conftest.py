@@ -30,6 +30,7 @@ RESTS = """() => new Promise((done) => {
   };
   look();
 })"""
+#: True once every share of a mask on the concept has its text; false while there is none.
 SHARES = """() => {
   const all = [...document.querySelectorAll('.share-on')];
   return all.length && all.every((span) => span.textContent);

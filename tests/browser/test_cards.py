@@ -150,3 +150,15 @@ def test_on_touch_a_tap_answers_and_a_tap_elsewhere_ends_it(visiting, drawn):
     assert answer["x"] + answer["width"] <= 390
     visit.page.locator("h1.title").tap(position={"x": 4, "y": 4}, force=True)
     assert not visit.page.locator(".answer").is_visible()
+
+
+@pytest.mark.parametrize("does", ["hover", "focus"])
+def test_the_counts_of_a_layer_are_loaded_while_a_card_is_looked_at(visit, drawn, does):
+    loaded = "() => Boolean(netdissect.run.layers[netdissect.state.layer].counts)"
+    visit.open(drawn[1] / "html/index.html", f"#/layer/{urllib.parse.quote(LAYER, safe='')}")
+    card = visit.page.locator("#cards .card").first
+    card.scroll_into_view_if_needed()
+    visit.settle()
+    assert not visit.page.evaluate(loaded)
+    getattr(card, does)()
+    visit.page.wait_for_function(loaded)

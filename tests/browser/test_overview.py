@@ -248,6 +248,22 @@ def test_a_missing_data_file_is_reported_on_the_page(visiting, drawn, tmp_path):
     visit.wrong.clear()
 
 
+@pytest.mark.parametrize(("gone", "view"), [("layer-1-counts", "unit"), ("layer-1", "unit"), ("concepts", "concept")])
+def test_a_data_file_that_a_later_page_misses_is_reported_there(visiting, drawn, tmp_path, gone, view):
+    import shutil
+
+    shutil.copytree(drawn[1] / "html", tmp_path / "html", ignore=shutil.ignore_patterns("*.svg", "*.html"))
+    shutil.copy(drawn[1] / "html" / "index.html", tmp_path / "html")
+    (tmp_path / "html" / "data" / f"{gone}.js").unlink()
+    visit = visiting()
+    visit.open(tmp_path / "html" / "index.html", "#/probe")
+    assert visit.page.locator("#missing").is_hidden()
+    visit.page.evaluate(f"netdissect.go({{ view: '{view}', layer: 1, unit: 3, concept: 2 }})")
+    visit.page.wait_for_selector("#missing:not([hidden])")
+    assert f"data/{gone}.js is missing" in visit.text("#missing")
+    visit.wrong.clear()
+
+
 def test_a_taller_window_shows_more_cards(visit, drawn):
     open_layer(visit, drawn[1])
     visit.page.evaluate("document.getElementById('units').scrollIntoView()")

@@ -27,7 +27,7 @@
       masks: make("canvas.masks", { "aria-hidden": "true" }), painted: "", seen: make("span.seen", { hidden: true }),
     };
     fillChip(card);
-    // The counts of a large layer take a while: they are loaded while the visitor looks at the card.
+    // The counts of a large layer take a while to load, so that begins before the card is pressed. `get` says if they are missing.
     for (const kind of ["pointerenter", "focus"]) link.addEventListener(kind, () => nd.loadCounts(layer).catch(() => {}), { once: true });
     return card;
   };

@@ -89,11 +89,14 @@
   }
 
   // Resolves to the facts and arrays of a file of a run, which is loaded once; the run is the one that the page shows by default.
+  // Every page that needs a file says if it is missing. (Browsers tell pages opened from disk of no promise that is rejected.)
   function get(name, run = current) {
     const path = `${findFolder(name, run)}data/${name}`;
     const key = run ? path : name;
     if (!loaded.has(key)) loaded.set(key, load(key, path));
-    return loaded.get(key);
+    const found = loaded.get(key);
+    found.catch((error) => window.netdissect.sayFailure(error));
+    return found;
   }
 
   // Returns the URL of an image file of a run: a path of the report's folder, or a blob in a single file.

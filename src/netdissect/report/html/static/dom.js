@@ -1,5 +1,5 @@
 "use strict";
-// Helpers for elements, canvases and colors.
+// Helpers for elements, canvases, colors and what fails.
 (() => {
   const nd = window.netdissect;
 
@@ -49,4 +49,11 @@
     return colors.get(name);
   };
   nd.forgetColors = () => colors.clear();
+
+  // Says at the top of the page what failed.
+  nd.sayFailure = (error) => {
+    const home = document.getElementById("missing");
+    home.hidden = false;
+    nd.setText(home, String((error && error.message) || error));
+  };
 })();

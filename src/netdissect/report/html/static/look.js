@@ -202,8 +202,5 @@
     document.documentElement.classList.add("running");
   }
 
-  start().catch((error) => {
-    byId("missing").hidden = false;
-    setText(byId("missing"), String((error && error.message) || error));
-  });
+  start().catch(nd.sayFailure);
 })();

@@ -124,8 +124,5 @@
     performance.mark("netdissect-ready");
   }
 
-  start().catch((error) => {
-    byId("missing").hidden = false;
-    byId("missing").textContent = String((error && error.message) || error);
-  });
+  start().catch(nd.sayFailure);
 })();

@@ -8,7 +8,6 @@
 
   nd.buildToolbar = () => {
     const search = byId("search");
-    search.addEventListener("focus", nd.prepareSearch);
     search.addEventListener("input", () => nd.change({ query: search.value }));
     search.addEventListener("focus", nd.prepareSearch);
     byId("sort").addEventListener("change", (event) => nd.change({ sort: event.target.value }));
