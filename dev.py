@@ -6,6 +6,7 @@
     python3 dev.py check    ruff, codespell, mypy --strict, import-linter
     python3 dev.py ci       check, then test, with the same random examples every time
     python3 dev.py settings rewrite docs/settings.md and the settings in run.schema.json
+    python3 dev.py docs     build the documentation site into build/site; --serve shows it while you write
     python3 dev.py setup    install only
     python3 dev.py errors   rewrite docs/errors.md where an error message changed (read the diff before committing)
     python3 dev.py lowest   test everything that opens users' files with the lowest versions allowed, in .venv-lowest
@@ -169,6 +170,18 @@ def settings(_: list[str]) -> None:
     run("python", "-m", "tests.settings_page")
 
 
+def docs(arguments: list[str]) -> None:
+    """Build the documentation site, with warnings as errors, or serve it on this machine with ``--serve``."""
+    setup("docs")
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"
+    run(
+        "mkdocs",
+        *(["serve"] if "--serve" in arguments else ["build"]),
+        "--strict",
+        *(word for word in arguments if word != "--serve"),
+    )
+
+
 def ci(arguments: list[str]) -> None:
     """Run every check and the whole suite, with the same random examples every time."""
     os.environ["CI"] = "true"
@@ -182,6 +195,7 @@ def main() -> None:
         raise SystemExit(f"netdissect needs Python {LEAST[0]}.{LEAST[1]} or newer; this is {sys.version.split()[0]}")
     tasks = {
         "demo": demo,
+        "docs": docs,
         "test": test,
         "check": check,
         "ci": ci,
