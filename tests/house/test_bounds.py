@@ -19,7 +19,12 @@ def parse_version(version):
 
 def test_every_bound_is_the_version_that_is_tested():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for name, lines in project["optional-dependencies"].items() if name not in ("dev", "docs") for line in lines]
+    extras = [
+        line
+        for name, lines in project["optional-dependencies"].items()
+        if name not in ("dev", "docs")
+        for line in lines
+    ]
     declared = {}
     for line in [*project["dependencies"], *extras]:
         name, bound = re.fullmatch(r"([\w-]+)>=([\d.]+)", line).groups()
