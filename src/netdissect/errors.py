@@ -4,6 +4,7 @@
 
     NetdissectError                 the command line prints its one sentence and exits with 2
     ├── SettingsError               an option out of its range, or options that contradict each other
+    │   └── UnknownColumnError      a table has no column of that name
     ├── MissingExtraError           an optional library is not installed
     ├── ModelError                  the network
     │   ├── ModelNotFoundError      no such file, name or function
@@ -40,6 +41,14 @@ class NetdissectError(Exception):
 
 class SettingsError(NetdissectError, ValueError):
     """An option is out of its range, or options contradict each other."""
+
+
+class UnknownColumnError(SettingsError, KeyError):
+    """A table has no column of that name."""
+
+    def __str__(self) -> str:
+        # KeyError would print the sentence in quotes.
+        return str(self.args[0]) if self.args else ""
 
 
 class MissingExtraError(NetdissectError, ImportError):

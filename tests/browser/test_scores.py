@@ -16,7 +16,7 @@ from netdissect.results.scores import ScoreTable
 def test_pages_show_the_runs_own_score(visit, tmp_path):
     run, probe_set = made_up_runs.make_run((12,), 10, pictures=20)
     layer = run[0]
-    layer = replace(layer, score=ScoreTable("Coverage", layer.counts.I / layer.counts.G))
+    layer = replace(layer, score_table=ScoreTable("Coverage", layer.counts.I / layer.counts.G))
     run = replace(run, layers={layer.name: layer}, settings=replace(run.settings, score="coverage"))
     report.write_report(run, tmp_path, probe_set, NullProgress())
     best = layer.units[0]

@@ -23,6 +23,7 @@ from netdissect.progress import require_progress, show_progress
 from netdissect.report.figures import draw_ablation_graph
 from netdissect.results.ablation import LayerAblation, Replacement
 from netdissect.results.run_folder import WORK, hash_facts
+from netdissect.results.run_layers import Layers
 from netdissect.runtime.array_store import Store
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _ablate_layers(
             found[name] = replace(found[name], ablation=_ablate_layer(run, passes, images, shares, plan, progress))
     for store in stores:
         store.clear()
-    return replace(run, layers=found)
+    return replace(run, layers=Layers(found))
 
 
 def _ablate_layer(

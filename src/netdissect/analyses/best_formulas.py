@@ -17,6 +17,7 @@ from netdissect.bounds import require_integer
 from netdissect.errors import SettingsError
 from netdissect.progress import require_progress, show_progress
 from netdissect.results.formulas import FormulaTable
+from netdissect.results.run_layers import Layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,4 +173,4 @@ def _add_formulas(run: Result, question: _Question, found: Mapping[str, Mapping[
             earlier = FormulaTable((None,) * layer.layer.units, question.length, question.shifts)
         units = tuple(formulas.get(channel, before) for channel, before in enumerate(earlier.units))
         layers[name] = replace(layer, formulas=replace(earlier, units=units))
-    return replace(run, layers=layers)
+    return replace(run, layers=Layers(layers))

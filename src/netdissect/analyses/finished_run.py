@@ -15,6 +15,7 @@ from netdissect.errors import SettingsError
 from netdissect.probe_sets.prepared.probe_folder import open_probe_folder
 from netdissect.results import files
 from netdissect.results.run_folder import lock_run_folder
+from netdissect.results.run_layers import Layers
 from netdissect.results.run_result import Result
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def equip(
         report.RunImages(find_probe_set, cache), run.settings.threshold, run.network.input_size, run
     )
     layers = {name: replace(layer, presenter=presenter) for name, layer in run.layers.items()}
-    return replace(run, layers=layers, presenter=presenter, analyses=RunAnalyses(folder))
+    return replace(run, layers=Layers(layers), presenter=presenter, analyses=RunAnalyses(folder))
 
 
 def _open_recorded_probe_set(run: Result) -> ConceptSource | None:

@@ -26,6 +26,7 @@ from netdissect.progress import show_progress
 from netdissect.report.image_look import find_labeled
 from netdissect.report.look_files import write_look
 from netdissect.report.look_notebook import render_look
+from netdissect.results.run_layers import Layers
 from netdissect.results.run_result import Result
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def _select_layers(run: Result, layers: str | Sequence[str] | None) -> Result:
     if layers is None:
         return run
     names = arguments.resolve_layer_names(layers, None)
-    return replace(run, layers={run[name].name: run[name] for name in names})
+    return replace(run, layers=Layers({run[name].name: run[name] for name in names}))
 
 
 @dataclass(frozen=True, eq=False)

@@ -181,7 +181,7 @@ def _make_result(
         exemplars=_make_exemplars(top.compute(), thresholds, concepts.row),
         activity=replace(activity, maximum=highest),
         image_maxima=_order_maxima(maxima, scans.plan.images),
-        score=counted.score,
+        score_table=counted.score,
         trust=counted.trust,
         category_pixels=counted.category_pixels,
     )

@@ -11,6 +11,7 @@ from netdissect.io.folders import require_free
 from netdissect.report import ReportPresenter
 from netdissect.report.compared_folder import COMPARED_FOLDER, replace_comparison
 from netdissect.report.comparison_writer import ComparisonWriter
+from netdissect.results.run_layers import Layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ def write_compared_pages(
             run = api.load(source.path) if source.run is None else source.run
             shown = {layer.name: layer for layer in run.layers.values() if not layers or layer.name in layers}
             if shown:
-                writer.add_run(name, replace(run, layers=shown), _find_images(run), source.step)
+                writer.add_run(name, replace(run, layers=Layers(shown)), _find_images(run), source.step)
         return writer.finish()
 
 

@@ -15,6 +15,7 @@ from netdissect.report.cache import ReportCache
 from netdissect.report.html import exemplar_data, single_page
 from netdissect.report.html.page_data import PageData
 from netdissect.results.exemplar_groups import GROUP_SIZES
+from netdissect.results.run_layers import Layers
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,7 +65,7 @@ def embed_unit_page(run: Result, layer: LayerResult, channel: int, source: Image
     rows = {int(row) for row in exemplar_data.collect_exemplars(layer)["images"][channel] if row >= 0}
     small = replace(
         run,
-        layers={layer.name: _blank_other_units(layer, channel)},
+        layers=Layers({layer.name: _blank_other_units(layer, channel)}),
         image_names={row: name for row, name in run.image_names.items() if row in rows},
         presenter=None,
         analyses=None,

@@ -54,7 +54,7 @@ def apply_range(layer: LayerResult, found: ActivationRange) -> LayerResult:
     largest = np.abs(excess).max(axis=(1, 2, 3), initial=0)
     largest[largest == 0] = 1
     return replace(
-        layer, counts=found.counts, thresholds=found.low, score=found.score, trust=None, ranges=(),
+        layer, counts=found.counts, thresholds=found.low, score_table=found.score, trust=None, ranges=(),
         exemplars=replace(
             exemplars, grids=(excess / largest[:, None, None, None]).astype(np.float16), scale=largest.astype(np.float32)
         ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.io import atomic, reading
 from netdissect.io.text import escape_line
-from netdissect.results.units import CategoryBest, UnitRow, UnitTable
+from netdissect.results.units import IOU_TITLE, CategoryBest, UnitRow, UnitTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _SCORE_COLUMN = "score"
 
 def write_result_csv(path: Path, units: UnitTable, categories: Sequence[str]) -> None:
     """Write the table as the released code did, best score first: CRLF lines, activations with a decimal point."""
-    scored = any(entry.other_score is not None for row in units for entry in row.profile)
+    scored = units.score_title != IOU_TITLE
     fields = (*_CATEGORY_COLUMNS, _SCORE_COLUMN) if scored else _CATEGORY_COLUMNS
     out = io.StringIO()
     writer = csv.writer(out)
@@ -59,6 +59,7 @@ def read_result_csv(path: Path) -> UnitTable:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     header = _read_header(reader, path)
     categories = [name.removesuffix("-iou") for name in header if name.endswith("-iou")]
+    title = "score" if any(f"{category}-{_SCORE_COLUMN}" in header for category in categories) else IOU_TITLE
     rows: dict[int, UnitRow] = {}
     try:
         for record in reader:
@@ -66,7 +67,7 @@ def read_result_csv(path: Path) -> UnitTable:
                 raise RunFileError(
                     f"{path}, line {reader.line_num}: expected {len(header)} fields; is the table whole?"
                 )
-            row = _parse_row(record, categories)
+            row = _parse_row(record, categories, title)
             if rows.setdefault(row.unit, row) is not row:
                 raise ValueError(f"unit {row.unit} twice")
     except csv.Error as error:
@@ -79,8 +80,7 @@ def read_result_csv(path: Path) -> UnitTable:
         raise RunFileError(
             f"{path}, line {reader.line_num}: expected the columns of a result table, got {escape_line(str(error))}"
         ) from error
-    scored = any(f"{category}-{_SCORE_COLUMN}" in header for category in categories)
-    return UnitTable(list(rows.values()), "score" if scored else "IoU")
+    return UnitTable(list(rows.values()), title)
 
 
 def _read_header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
@@ -99,7 +99,7 @@ def _read_header(reader: csv.DictReader[str], path: Path) -> Sequence[str]:
     return header
 
 
-def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
+def _parse_row(record: Mapping[str, str], categories: Sequence[str], title: str) -> UnitRow:
     """Return the unit of a line, whose counts and scores must be possible and consistent.
 
     Raises:
@@ -114,7 +114,7 @@ def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
             _parse_count(record, f"{category}-activation"),
             _parse_count(record, f"{category}-intersect"),
             _parse_number(record, f"{category}-iou"),
-            _parse_number(record, f"{category}-{_SCORE_COLUMN}") if f"{category}-{_SCORE_COLUMN}" in record else None,
+            _parse_number(record, f"{category}-{_SCORE_COLUMN}" if title != IOU_TITLE else f"{category}-iou"),
         )
         union = best.activation + best.truth - best.intersect
         # The released code writes activation 0 and IoU 0 for a category without images.
@@ -130,9 +130,9 @@ def _parse_row(record: Mapping[str, str], categories: Sequence[str]) -> UnitRow:
     if unit < 1 or (winner is None and score > 1):
         raise ValueError(f"unit {unit} with score {score:g}")
     if winner is not None and abs(winner.score - score) > _TOLERANCE:
-        column = f"{winner.category}-{'iou' if winner.other_score is None else _SCORE_COLUMN}"
+        column = f"{winner.category}-{'iou' if title == IOU_TITLE else _SCORE_COLUMN}"
         raise ValueError(f"unit {unit} with score {score:g}, where its {column} is {winner.score:g}")
-    return UnitRow(unit, record["category"], record["label"], score, math.nan, tuple(profile))
+    return UnitRow(unit, record["category"], record["label"], score, math.nan, tuple(profile), score_title=title)
 
 
 def _parse_number(record: Mapping[str, str], column: str) -> float:

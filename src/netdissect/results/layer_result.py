@@ -15,17 +15,15 @@ from netdissect.results.counts import BestConcept, Counts, compute_iou, find_bes
 from netdissect.results.detectors import Detectors, count_detectors
 from netdissect.results.exemplar_groups import GROUP_SIZES
 from netdissect.results.findings import describe_findings
-from netdissect.results.formulas import FormulaFigures
 from netdissect.results.panel import ScorePanel
 from netdissect.results.trust_summary import TrustSummary, summarize_tables
 from netdissect.results.unit_result import UnitResult
+from netdissect.results.unit_rows import make_rows
 from netdissect.results.unit_trust import compute_unit_trust
-from netdissect.results.units import CategoryBest, UnitRow, UnitTable
+from netdissect.results.units import IOU_TITLE, UnitTable
 from netdissect.stats import spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from netdissect.concepts import Vocabulary
@@ -95,7 +93,7 @@ class LayerResult:
         exemplars: the images that activate every unit most.
         activity: the distribution of the activations.
         image_maxima: maximum activation of every image and unit, float32, shape (N, U); None without ``image_maxima``.
-        score: the scores that label the units; None where they are IoU.
+        score_table: the scores that label the units, if they are not IoU; `scores` has them in every case.
         trust: the trust tables; None for a run without any, as earlier versions made.
         category_pixels: label pixels of the images that have each category, int64, shape (K,); None if they were not counted.
         presenter: draws the layer; None for a layer that belongs to no run.
@@ -103,6 +101,7 @@ class LayerResult:
         formulas: the best formulas of the units; None until `Result.explain` or ``netdissect explain`` has found them.
         ablation: what class outputs lose without units; None until `Result.ablate` or ``netdissect ablate`` has measured it.
         groups: exemplars besides the strongest ones; None for a run without them, as earlier versions made.
+        detection_threshold: score from which a unit counts as a detector; a `Result` sets it to its ``settings.threshold``.
     """
 
     layer: Layer
@@ -113,7 +112,7 @@ class LayerResult:
     exemplars: Exemplars
     activity: Activity
     image_maxima: NDArray[np.float32] | None = None
-    score: ScoreTable | None = None
+    score_table: ScoreTable | None = None
     trust: Trust | None = None
     category_pixels: NDArray[np.int64] | None = None
     presenter: Presenter | None = None
@@ -121,10 +120,17 @@ class LayerResult:
     formulas: FormulaTable | None = None
     ablation: LayerAblation | None = None
     groups: ExemplarGroups | None = None
+    detection_threshold: float = 0.04
 
     def __repr__(self) -> str:
         h, w = self.layer.grid
-        return f"{self.name}, {h} x {w} cells: {describe_findings(self)}"
+        return (
+            f"{self.name}, {h} x {w} cells: {describe_findings(self, self.detection_threshold)}\n"
+            "  .units (a table), .unit(1), .detectors(), .iou (units x concepts), .vocabulary, .exemplars, .plot, .show()"
+        )
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name != "presenter"]
 
     @property
     def name(self) -> str:
@@ -147,7 +153,7 @@ class LayerResult:
     @property
     def scores(self) -> NDArray[np.float64]:
         """The score of every unit with every concept, shape (U, C): IoU, or the run's own score."""
-        return self.iou if self.score is None else self.score.values
+        return self.iou if self.score_table is None else self.score_table.values
 
     @property
     def panel(self) -> ScorePanel:
@@ -158,7 +164,7 @@ class LayerResult:
     @property
     def score_title(self) -> str:
         """What the score is called: ``"IoU"``, or the title of the run's own score."""
-        return "IoU" if self.score is None else self.score.title
+        return IOU_TITLE if self.score_table is None else self.score_table.title
 
     @cached_property
     def best(self) -> BestConcept:
@@ -182,24 +188,34 @@ class LayerResult:
             return ()
         return compute_unit_trust(self.trust, self.labels, self.label_scores, self.vocabulary.names)
 
-    def count_spread(self, threshold: float = 0.04, definition: Definition = "label") -> CountSpread | None:
+    def count_spread(self, threshold: float | None = None, definition: Definition = "label") -> CountSpread | None:
         """Return how far the counts of `detectors` would vary on other images; None if the run has no resamples."""
         if self.trust is None or self.trust.spread is None:
             return None
-        return spread.count_spread(self.trust.spread.score, self.trust.spread.column, threshold, definition)
+        limit = self.detection_threshold if threshold is None else threshold
+        return spread.count_spread(self.trust.spread.score, self.trust.spread.column, limit, definition)
 
-    def summarize_trust(self, threshold: float = 0.04) -> TrustSummary | None:
+    def summarize_trust(self, threshold: float | None = None) -> TrustSummary | None:
         """Summarize how far the layer's counts can be trusted (docs/trust.md); None if the run has no trust tables."""
-        return summarize_tables(self, threshold)
+        return summarize_tables(self, self.detection_threshold if threshold is None else threshold)
 
     @cached_property
     def units(self) -> UnitTable:
-        """One row per unit, best score first."""
-        return UnitTable(list(self._make_rows()), self.score_title)
+        """One row per unit, best score first: label, score, ``is_detector`` and all else that is known of it (docs/api.md)."""
+        return UnitTable(list(make_rows(self)), self.score_title)
 
-    def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> Detectors:
-        """Count this layer's detectors and unique detectors (docs/method.md, § 5)."""
-        return count_detectors(self.units, threshold=threshold, definition=definition)
+    def detectors(self, threshold: float | None = None, definition: Definition = "label") -> Detectors:
+        """Count this layer's detectors and unique detectors (docs/method.md, § 5).
+
+        Args:
+            threshold: score from which a unit counts as a detector; None takes the run's.
+            definition: ``"label"`` counts a unit once, under its label; ``"category"`` in each category that it detects.
+
+        Raises:
+            SettingsError: if there is no such definition.
+        """
+        limit = self.detection_threshold if threshold is None else threshold
+        return count_detectors(self.units, threshold=limit, definition=definition)
 
     def at_quantile(self, quantile: float) -> LayerResult:
         """Return the layer as if its thresholds were at another quantile; the run needs it in ``quantiles``.
@@ -237,7 +253,9 @@ class LayerResult:
         return self.presenter.plot_layer(self)
 
     def unit(self, number: int) -> UnitResult:
-        """Return a unit by its number, counted from 1 as in the result CSV and the report.
+        """Return a unit by its number, counted from 1 as in the result CSV, the report and every table of this project.
+
+        The unit of channel 0 of the network has the number 1: ``layer.unit(channel + 1)``.
 
         Raises:
             SettingsError: if the layer has no such unit.
@@ -252,34 +270,6 @@ class LayerResult:
 
     def _repr_html_(self) -> str | None:
         return self.presenter.render_layer(self) if self.presenter is not None else None
-
-    def _make_rows(self) -> Iterator[UnitRow]:
-        """Yield the row of every unit; arrays become lists first, because reading their elements one by one is slow."""
-        profiles = zip(*[self._list_best(*place) for place in enumerate(self.vocabulary.categories)], strict=True)
-        unlabeled = CategoryBest("", "", 0, 0, 0, 0.0)
-        thresholds, places, found = self.thresholds.tolist(), self.best.category.tolist(), self.formulas
-        for channel, (threshold, place) in enumerate(zip(thresholds, places, strict=True)):
-            profile: tuple[CategoryBest, ...] = next(profiles, ())
-            winner = profile[place] if place >= 0 else unlabeled
-            trust = self.unit_trust[channel] if self.unit_trust else None
-            formula = None if found is None else FormulaFigures.make(found.units[channel], self.vocabulary.names)
-            yield UnitRow(channel + 1, winner.category, winner.label, winner.score, threshold, profile, trust, formula)
-
-    def _list_best(self, position: int, category: str) -> list[CategoryBest]:
-        """Return the best concept of every unit in one category."""
-        columns, counts = self.best.column[:, position], self.counts
-        rows, none = np.arange(self.layer.units), CategoryBest(category, "", 0, 0, 0, 0.0)
-        if not len(self.vocabulary):
-            return [none] * len(rows)
-        numbers = [array.tolist() for array in (
-            columns, counts.G[columns], counts.A[rows, columns], counts.I[rows, columns], self.iou[rows, columns],
-        )]  # fmt: skip
-        others = [None] * len(rows) if self.score is None else self.best.score[:, position].tolist()
-        names = self.vocabulary.names
-        return [
-            none if column < 0 else CategoryBest(category, names[column], truth, active, both, iou, other)
-            for column, truth, active, both, iou, other in zip(*numbers, others, strict=True)
-        ]
 
 
 def _pick_label(of_categories: NDArray[Any], category: NDArray[np.int64], otherwise: int) -> NDArray[Any]:

@@ -113,7 +113,7 @@ def read_ranges(
     if not cells or not all(0 <= first < last < 1 for first, last in cells):
         raise ValueError(f"expected ranges of cells, got {record['cells']!r}")
     units, width, name = layer.layer.units, len(layer.vocabulary), f"{layer.layer.file_stem}{_TABLE}"
-    scored = {"score": pa.float64()} if record["scored"] and layer.score is not None else {}
+    scored = {"score": pa.float64()} if record["scored"] and layer.score_table is not None else {}
     columns = read_columns(tables, name, {**_RANGE_COLUMNS, **COUNT_COLUMNS, **scored}, len(cells) * units * width)
     by_range = {column: values.reshape(len(cells), units * width) for column, values in columns.items()}
     ranges = [

@@ -18,6 +18,7 @@ from netdissect.results.formula_files import read_formulas, summarize_formulas
 from netdissect.results.layer_result import LayerResult
 from netdissect.results.range_files import ranges_to_json, read_ranges
 from netdissect.results.record_values import check_string, check_whole_number, make_values_writable
+from netdissect.results.run_layers import Layers
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import IOU, ScoreTable
 from netdissect.results.table_files import (
@@ -138,7 +139,7 @@ def run_from_json(record: Mapping[str, Any], tables: TableFiles) -> Result:
         journal["notes"] = [*(note for note in journal.get("notes", []) if note not in added), *added]
     units = {name: layer.layer.units for name, layer in layers.items()}
     controls = parse_controls(record.get("controls", []), units)
-    return Result(layers, settings, _parse_network(record["network"]), probe_set, names, journal, controls)
+    return Result(Layers(layers), settings, _parse_network(record["network"]), probe_set, names, journal, controls)
 
 
 def _parse_network(record: Mapping[str, Any]) -> NetworkCard:

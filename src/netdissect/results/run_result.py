@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.bounds import require_between, require_choice
-from netdissect.errors import RunError, UnknownLayerError, suggest_nearest
+from netdissect.errors import RunError
 from netdissect.io.folders import find_owner
 from netdissect.results.findings import describe_findings
 from netdissect.results.run_folder import RUN_FOLDER, lock_run_folder
+from netdissect.results.run_layers import Layers
 from netdissect.results.run_questions import RunQuestions
+from netdissect.results.units import UnitTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from netdissect.results.found_concepts import FoundConcepts
     from netdissect.results.layer_result import LayerResult
     from netdissect.results.presenter import Presenter
+    from netdissect.results.unit_result import UnitResult
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Result(RunQuestions):
     """A finished dissection, from `netdissect.dissect` or `netdissect.load`.
 
     Attributes:
-        layers: the layers by name, in the order in which they were requested.
+        layers: the layers by name, in the order in which they were requested: a mapping, and a table of what each detects.
         settings: all settings of the run.
         network: what the run records about the network.
         probe_set: what it records about the probe set.
@@ -88,7 +92,7 @@ class Result(RunQuestions):
         analyses: answers questions to the run; None for such a result too.
     """
 
-    layers: Mapping[str, LayerResult]
+    layers: Layers
     settings: Settings
     network: NetworkCard
     probe_set: ProbeSetCard
@@ -98,12 +102,28 @@ class Result(RunQuestions):
     presenter: Presenter | None = None
     analyses: Analyses | None = None
 
+    def __post_init__(self) -> None:
+        limit = self.settings.threshold
+        if not isinstance(self.layers, Layers) or any(
+            layer.detection_threshold != limit for layer in self.layers.values()
+        ):
+            layers = {
+                name: layer if layer.detection_threshold == limit else replace(layer, detection_threshold=limit)
+                for name, layer in self.layers.items()
+            }
+            object.__setattr__(self, "layers", Layers(layers))
+
     def __repr__(self) -> str:
         title = f"{self.network.name} on {self.probe_set.images} images of {self.probe_set.name}"
         found = (
             f"  {name}: {describe_findings(layer, self.settings.threshold)}" for name, layer in self.layers.items()
         )
-        return "\n".join([title, *found])
+        first = next(iter(self.layers), "LAYER")
+        more = f'result["{first}"] is a layer; .layers, .units, .detectors(), .find("sky"), .plot, .show(), .save(folder), .write_report(folder)'
+        return "\n".join([title, *found, more])
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in ("presenter", "analyses")]
 
     def _repr_html_(self) -> str | None:
         return self.presenter.render_run(self) if self.presenter is not None else None
@@ -114,12 +134,6 @@ class Result(RunQuestions):
         Raises:
             UnknownLayerError: if there is no such layer; the message names the run's layers nearest to it.
         """
-        if isinstance(layer, int) and not isinstance(layer, bool):
-            if not -len(self.layers) <= layer < len(self.layers):
-                raise UnknownLayerError(f"this run has {len(self.layers)} layer(s), so none at position {layer}")
-            return list(self.layers.values())[layer]
-        if not isinstance(layer, str) or layer not in self.layers:
-            raise UnknownLayerError(f"this run has no layer {layer!r}: {suggest_nearest(str(layer), self.layers)}")
         return self.layers[layer]
 
     def __iter__(self) -> Iterator[str]:
@@ -136,12 +150,31 @@ class Result(RunQuestions):
         """What the score that labels the units is called, such as ``"IoU"``."""
         return next((layer.score_title for layer in self.layers.values()), "IoU")
 
-    def detectors(self, threshold: float = 0.04, definition: Definition = "label") -> dict[str, Detectors]:
+    @cached_property
+    def units(self) -> UnitTable:
+        """The units of all layers as one table, best score first; its column `layer` says whose each is."""
+        return UnitTable([row for layer in self.layers.values() for row in layer.units], self.score_title)
+
+    def unit(self, layer: str | int, number: int) -> UnitResult:
+        """Return a unit by its layer and its number, counted from 1: ``result.unit("layer4", 107)``.
+
+        Raises:
+            UnknownLayerError: if the run has no such layer.
+            SettingsError: if the layer has no such unit; the message says which numbers it has.
+        """
+        return self[layer].unit(number)
+
+    def detectors(self, threshold: float | None = None, definition: Definition = "label") -> dict[str, Detectors]:
         """Count detectors and unique detectors of every layer (docs/method.md).
+
+        Args:
+            threshold: score from which a unit counts as a detector; None takes the run's, 0.04 unless it was set.
+            definition: ``"label"`` counts a unit once, under its label; ``"category"`` in each category that it detects.
 
         Raises:
             SettingsError: if there is no such threshold or definition.
         """
+        threshold = self.settings.threshold if threshold is None else threshold
         require_between("threshold", threshold, "lie between 0 and 1, an IoU", 0, 1)
         require_choice("definition", definition, ("label", "category"))
         return {name: result.detectors(threshold, definition) for name, result in self.layers.items()}

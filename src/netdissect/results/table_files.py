@@ -84,7 +84,7 @@ def compute_checksum(path: Path) -> str:
 
 def write_counts(path: Path, layer: LayerResult) -> None:
     """Write I, A, G and IoU of every unit and concept, unit by unit, and the run's score if it is not IoU."""
-    table, width = make_counts_table(layer.vocabulary, layer.counts, layer.score), len(layer.vocabulary)
+    table, width = make_counts_table(layer.vocabulary, layer.counts, layer.score_table), len(layer.vocabulary)
     with atomic.open_replacement(path) as file:
         pq.write_table(table, file, compression="zstd", row_group_size=max(width, 1) * 256, write_page_checksum=True)
 

@@ -98,9 +98,10 @@ class UnitResult:
         row, q = self.row, None if self.trust is None else self.trust.q
         formula = describe_unit_formula(self.layer, self.channel)
         return (
-            f"unit {self.number} of {self.layer.name}: {display_name(row.label) or 'no concept'} ({row.category}), "
-            f"{self.layer.score_title} {row.score:.4f}{'' if q is None else f', q {q:.4f}'}"
-            f"{f'; {formula}' if formula else ''}"
+            f"unit {self.number} (channel {self.channel}) of {self.layer.name}: {display_name(row.label) or 'no concept'}"
+            f"{f' ({row.category})' if row.category else ''}, {self.layer.score_title} {row.score:.4f}"
+            f"{'' if q is None else f', q {q:.4f}'}{f'; {formula}' if formula else ''}\n"
+            "  .row, .trust, .panel (scores of the label), .profile (all concepts), .exemplars, .show()"
         )
 
     def _repr_html_(self) -> str | None:

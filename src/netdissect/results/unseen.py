@@ -78,7 +78,7 @@ class ConceptSight:
     @cached_property
     def attainable(self) -> float | None:
         """The largest IoU that a mask of the size of any unit's can reach; None where the score is not IoU."""
-        return None if self.layers[0].score is not None else float(self._attainable.max(initial=0.0))
+        return None if self.layers[0].score_table is not None else float(self._attainable.max(initial=0.0))
 
     @property
     def is_small(self) -> bool:

@@ -20,6 +20,7 @@ from netdissect.engine.dissect import dissect_layers, make_plan
 from netdissect.io.text import make_writable
 from netdissect.results import run_folder, run_match
 from netdissect.results.run_folder import WORK
+from netdissect.results.run_layers import Layers
 from netdissect.results.run_result import NetworkCard, ProbeSetCard, Result
 from netdissect.results.scores import find_score
 from netdissect.run.memory_budget import find_memory_budget
@@ -140,7 +141,7 @@ def _collect_result(run: PreparedRun, outcome: DissectionOutcome, journal: Mappi
     positions = {concepts.row(index): index for index in range(len(concepts))}
     rows = sorted({int(row) for layer in outcome.layers.values() for row in layer.exemplar_rows})
     return Result(
-        outcome.layers,
+        Layers(outcome.layers),
         run.settings,
         NetworkCard(
             make_writable(network.name), make_writable(network.source), run.fingerprint, run.input_size,

@@ -15,6 +15,7 @@ from netdissect.bounds import describe_type
 from netdissect.errors import SettingsError
 from netdissect.results import files
 from netdissect.results.controls import UNTRAINED, record_control
+from netdissect.results.run_layers import Layers
 from netdissect.results.run_paths import expand_sources
 from netdissect.results.run_result import Result
 from netdissect.results.trust import Reference, Trust
@@ -85,7 +86,9 @@ class ReferenceSet:
             for name, reference in self.runs.items()
         ]
         kept = [control for control in run.controls if control.kind != UNTRAINED]
-        return replace(run, layers=tested, controls=(*kept, *(control for control in controls if control.layers)))
+        return replace(
+            run, layers=Layers(tested), controls=(*kept, *(control for control in controls if control.layers))
+        )
 
     def _test_layer(self, layer: LayerResult) -> LayerResult:
         found = {name: run[layer.name] for name, run in self.runs.items() if layer.name in run}

@@ -82,7 +82,7 @@ def test_sizes_of_masks_and_images_are_those_of_each_category(run):
 
 
 def test_another_score_has_no_attainable_iou(run):
-    layers = [replace(layer, score=ScoreTable("F1", layer.iou * 1.5)) for layer in run.layers.values()]
+    layers = [replace(layer, score_table=ScoreTable("F1", layer.iou * 1.5)) for layer in run.layers.values()]
     arrays = probe_data.collect_concept_arrays(layers)
     assert np.isnan(arrays["attainable"]).all()
     assert arrays["bestScore"].max() == max(layer.scores.max() for layer in layers)

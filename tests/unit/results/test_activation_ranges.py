@@ -42,7 +42,9 @@ def result(request):
     }
     if not request.param:
         return replace(run, layers=layers)
-    layers = {name: replace(layer, score=ScoreTable("IoU squared", layer.iou**2)) for name, layer in layers.items()}
+    layers = {
+        name: replace(layer, score_table=ScoreTable("IoU squared", layer.iou**2)) for name, layer in layers.items()
+    }
     return replace(run, layers=layers, settings=replace(run.settings, score="squared"))
 
 
@@ -71,7 +73,7 @@ def test_a_layer_at_another_quantile_has_the_labels_thresholds_and_masks_of_that
     layer = result["block1/conv"]
     at = layer.at_quantile(0.02)
     counts = layer.ranges[1].counts
-    expected = compute_iou(counts) ** (1 if layer.score is None else 2)
+    expected = compute_iou(counts) ** (1 if layer.score_table is None else 2)
     np.testing.assert_array_equal(at.scores, expected)
     np.testing.assert_array_equal(at.thresholds, layer.thresholds - 2)
     best = {row.unit: row for row in at.units}

@@ -86,8 +86,11 @@ def test_exemplar_masks_are_those_of_the_activations(result):
 def test_the_repr_of_a_result_is_a_few_lines(result):
     lines = repr(result).splitlines()
     assert lines[0].endswith(" on 12 images of small")
-    assert [line.split(":")[0] for line in lines[1:]] == ["  conv1", "  conv2"]
+    assert [line.split(":")[0] for line in lines[1:-1]] == ["  conv1", "  conv2"]
+    assert lines[-1].startswith('result["conv1"] is a layer; .layers, .units, ')
     found = result["conv2"].detectors()
-    assert repr(result["conv2"]).endswith(
+    said, more = repr(result["conv2"]).splitlines()
+    assert said.endswith(
         f": {found.units} of {found.total} units detect {found.unique} unique concepts (IoU ≥ 0.04, by label)"
     )
+    assert more.strip().startswith(".units (a table), .unit(1)")

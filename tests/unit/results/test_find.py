@@ -210,7 +210,7 @@ def test_a_run_scored_by_something_else_says_nothing_of_attainable_iou(run):
     from netdissect.results.scores import ScoreTable
 
     layers = {
-        name: replace(layer, trust=None, score=ScoreTable("F1", layer.panel.f1)) for name, layer in run.layers.items()
+        name: replace(layer, trust=None, score_table=ScoreTable("F1", layer.panel.f1)) for name, layer in run.layers.items()
     }  # fmt: skip
     found = replace(run, layers=layers).find()
     assert found.score_title == "F1"

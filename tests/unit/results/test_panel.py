@@ -71,7 +71,7 @@ def test_a_units_panel_is_that_of_its_label_with_its_lift():
     assert unit.panel["recall"] == run[0].panel.recall[2, column]
     assert unit.panel["lift"] == unit.trust.lift > 0
     assert unit.trust is run[0].unit_trust[2]
-    assert repr(unit).endswith(f"IoU {unit.row.score:.4f}, q {unit.trust.q:.4f}")
+    assert repr(unit).splitlines()[0].endswith(f"IoU {unit.row.score:.4f}, q {unit.trust.q:.4f}")
 
 
 def test_a_unit_without_a_label_has_no_panel():

@@ -17,6 +17,7 @@ from netdissect.report import label_maps
 from netdissect.report.cache import read_cached_file
 from netdissect.report.html import exemplar_data, page_data, script_data, single_page
 from netdissect.results.exemplar_groups import GROUP_SIZES
+from netdissect.results.run_layers import Layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ def _reduce(data: PageData, counts: Mapping[str, int]) -> PageData:
     # Browsers tell formats by their first bytes, so the names need not say WebP.
     names = {row: Path(f"{row:06d}.jpg") for row in sorted(rows)}
     labels = replace(data.labels, files={row: file for row, file in data.labels.files.items() if row in rows})
-    return replace(data, result=replace(data.result, layers=layers), images=names, labels=labels, classic=False)
+    return replace(data, result=replace(data.result, layers=Layers(layers)), images=names, labels=labels, classic=False)
 
 
 def _reduce_layer(layer: LayerResult, counts: Mapping[str, int]) -> LayerResult:

@@ -223,7 +223,7 @@ def _collect_counts(layer: LayerResult) -> dict[str, NDArray[Any]]:
         "mean": activity.mean.astype(np.float64),
         "minimum": activity.minimum,
         "maximum": activity.maximum,
-        **({} if layer.score is None else {"score": layer.score.values}),
+        **({} if layer.score_table is None else {"score": layer.score_table.values}),
         **({} if layer.groups is None else {"mask": layer.groups.mask_pixels.astype(np.float64)}),
     }
 

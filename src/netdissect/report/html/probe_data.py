@@ -55,7 +55,7 @@ def collect_concept_arrays(layers: Sequence[LayerResult]) -> dict[str, NDArray[A
         area = layer.counts.A[widest, np.arange(concepts)]
         small = np.where(reached > attainable, area > layer.counts.G, small).astype(np.uint8)
         attainable = np.maximum(attainable, reached)
-    if layers[0].score is not None:
+    if layers[0].score_table is not None:
         attainable = np.full(concepts, np.nan)
     return {
         "bestScore": np.maximum(best, 0), "bestLayer": of_layer, "bestUnit": of_unit, "otherScore": other,
