@@ -156,8 +156,8 @@ def test_what_cannot_choose_units_is_refused_in_a_sentence(index):
 
 
 def test_an_unknown_column_is_answered_with_the_nearest():
-    with pytest.raises(UnknownColumnError, match=r"this table has no column 'lable': did you mean label"):
-        rows((1, 0.3))["lable"]
+    with pytest.raises(UnknownColumnError, match=r"this table has no column 'labl': did you mean label"):
+        rows((1, 0.3))["labl"]
 
 
 def test_values_are_sorted_as_pandas_sorts_them():
