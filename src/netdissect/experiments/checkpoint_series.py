@@ -145,7 +145,7 @@ def dissect_members(
         progress: as for `netdissect.dissect`.
     """
     with contextlib.ExitStack() as stack:
-        concepts = stack.enter_context(_share_decoded(concepts, settings, out))
+        concepts = stack.enter_context(share_decoded(concepts, settings, out))
         of = "" if total is None else f" of {total}"
         for done, (name, load) in enumerate(members):
             folder = None if out is None else arguments.require_run_folder(out / name)
@@ -188,7 +188,7 @@ def require_series_folder(out: object, names: Iterable[str] = ()) -> Path:
 
 
 @contextlib.contextmanager
-def _share_decoded(concepts: ConceptSource, settings: Settings, folder: Path | None) -> Iterator[ConceptSource]:
+def share_decoded(concepts: ConceptSource, settings: Settings, folder: Path | None) -> Iterator[ConceptSource]:
     """Yield a probe set that decodes every image once, unless worker processes read it, which cannot share it."""
     from netdissect import run
     from netdissect.probe_sets.decoded import decode_once

@@ -29,7 +29,15 @@ from netdissect.networks.users_attributes import get_attribute
 if TYPE_CHECKING:
     from netdissect.networks.network import Network
 
-__all__ = ["KINDS", "LoadOptions", "load_without_weights", "open_network", "open_untrained", "wrap_module"]
+__all__ = [
+    "KINDS",
+    "LoadOptions",
+    "load_without_weights",
+    "open_network",
+    "open_untrained",
+    "unwrap_module",
+    "wrap_module",
+]
 
 
 def open_network(model: str, options: LoadOptions | None = None) -> Network:
@@ -179,7 +187,7 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
         )
     if not isinstance(module, nn.Module):
         raise SettingsError(f"expected a torch.nn.Module or the name of a model, got {type(module).__name__}")
-    module = _unwrap(module)
+    module = unwrap_module(module)
     called = name or type(module).__name__
     lazy = [key for key, value in module.named_parameters() if nn.parameter.is_lazy(value)]
     if lazy:
@@ -206,8 +214,8 @@ def wrap_module(module: nn.Module, preprocess: Preprocess | None = None, *, name
     )
 
 
-def _unwrap(module: nn.Module) -> nn.Module:
-    """Remove the wrappers of torch.compile and data parallelism, which would prefix every layer's name."""
+def unwrap_module(module: nn.Module) -> nn.Module:
+    """Return what is inside the wrappers of torch.compile and data parallelism, which would prefix every layer's name."""
     while True:
         inner = module._modules.get("_orig_mod")  # noqa: SLF001 - an attribute of this name may be anything
         if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):

@@ -1,0 +1,121 @@
+import pytest
+import torch
+from tests import small_training
+from tests.small_training import LAYERS, OPTIONS, require_equal
+from torch import nn
+from torch.nn import functional as F
+
+import netdissect as nd
+from netdissect.callbacks import Dissect
+from netdissect.errors import ModelError
+
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("accelerate")
+
+
+class Classifier(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = small_training.make_learner()
+
+    def forward(self, pixel_values, labels=None):
+        logits = self.net(pixel_values)
+        return {"loss": F.cross_entropy(logits, labels), "logits": logits} if labels is not None else {"logits": logits}
+
+
+def make_images():
+    images = torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+    return [{"pixel_values": image, "labels": number % 3} for number, image in enumerate(images)]
+
+
+def train(folder, watch=None, *, model=None, epochs=2, resume=None, **options):
+    model = model or Classifier()
+    small_training.seed_all()
+    settings = {
+        "output_dir": str(folder / "trainer"), "num_train_epochs": epochs, "per_device_train_batch_size": 4, "use_cpu": True, "report_to": [],
+        "save_strategy": "no", "disable_tqdm": True, "logging_steps": 1, "learning_rate": 0.01, "dataloader_pin_memory": False,
+    }  # fmt: skip
+    arguments = transformers.TrainingArguments(**{**settings, **options})
+    trainer = transformers.Trainer(
+        model, arguments, train_dataset=make_images(), eval_dataset=make_images(), callbacks=[watch] if watch else []
+    )
+    trainer.train(resume_from_checkpoint=resume)
+    return model
+
+
+def list_steps(watch):
+    return [int(point.step) for point in watch.track.checkpoints]
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_training_with_dissections_ends_with_the_same_weights(data, tmp_path, bf16):
+    watch = Dissect(["net.conv", "net.last"], data, every_steps=4, preprocess=nd.Preprocess(), **OPTIONS)
+    ours = train(tmp_path, watch, bf16=bf16)
+    require_equal(ours, train(tmp_path, bf16=bf16))
+    assert list_steps(watch) == [0, 4, 6]
+    alone = nd.dissect(
+        ours.net, LAYERS, data, preprocess=nd.Preprocess(), **OPTIONS
+    )  # in float32, whatever the training's precision
+    assert (watch.result["net.last"].iou == alone["last"].iou).all()
+
+
+def test_epochs_are_the_trainers_and_dissections_go_to_tensorboard(data, tmp_path):
+    watch = Dissect("net.conv", data, every_epochs=1, **OPTIONS)
+    train(tmp_path, watch, report_to=["tensorboard"])
+    assert list_steps(watch) == [0, 1, 2]
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "trainer" / "runs" / "netdissect")).Reload()
+    found = [(event.step, event.value) for event in events.Scalars("netdissect/net.conv/unique_detectors")]
+    assert found == [(3 * epoch, entry.total) for epoch, entry in enumerate(watch.track.entries)]
+
+
+def test_a_resumed_training_continues_the_series(data, tmp_path):
+    train(
+        tmp_path,
+        Dissect("net.conv", data, every_steps=2, out=tmp_path / "out", **OPTIONS),
+        epochs=1,
+        save_strategy="epoch",
+    )
+    watch = Dissect("net.conv", data, every_steps=2, out=tmp_path / "out", **OPTIONS)
+    train(tmp_path, watch, resume=True)
+    assert list_steps(watch) == [0, 2, 3, 4, 6]
+
+
+def test_the_best_weights_are_not_taken_for_the_last(data, tmp_path):
+    watch = Dissect("net.conv", data, every_steps=4, **OPTIONS)
+    best = {
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "loss",
+        "greater_is_better": True,
+    }  # the first is the best
+    saved = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
+    model = train(tmp_path, watch, max_steps=6, **best, **saved)
+    assert list_steps(watch) == [0, 4, 6]
+    assert not torch.equal(model.net.conv.weight, train(tmp_path / "plain", max_steps=6).net.conv.weight)
+    last = nd.dissect(train(tmp_path / "plain", max_steps=6), "net.conv", data, **OPTIONS)
+    assert watch.result.network.fingerprint == last.network.fingerprint
+
+
+def test_a_wrong_layer_ends_the_training_before_its_first_step(data, tmp_path):
+    with pytest.raises(ModelError, match=r"net\.cnv"):
+        train(tmp_path, Dissect("net.cnv", data, **OPTIONS))
+
+
+def test_a_vision_transformer_is_dissected_by_its_own_names(data, tmp_path):
+    config = transformers.ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=8,
+        num_labels=3,
+    )
+    torch.manual_seed(0)
+    model = transformers.ViTForImageClassification(config)
+    layer = next(name for name, _ in model.named_modules() if name.startswith("vit.") and name.endswith(".0"))
+    watch = Dissect(layer, data, every_steps=100, **OPTIONS)
+    train(tmp_path, watch, model=model, max_steps=1)
+    assert list_steps(watch) == [0, 1]
+    assert watch.result[layer].layer.units == 16
