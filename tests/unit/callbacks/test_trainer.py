@@ -92,9 +92,9 @@ def test_the_best_weights_are_not_taken_for_the_last(data, tmp_path):
     saved = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
     model = train(tmp_path, watch, max_steps=6, **best, **saved)
     assert list_steps(watch) == [0, 4, 6]
-    assert not torch.equal(model.net.conv.weight, train(tmp_path / "plain", max_steps=6).net.conv.weight)
-    last = nd.dissect(train(tmp_path / "plain", max_steps=6), "net.conv", data, **OPTIONS)
-    assert watch.result.network.fingerprint == last.network.fingerprint
+    plain = train(tmp_path / "plain", max_steps=6, **saved)
+    assert not torch.equal(model.net.conv.weight, plain.net.conv.weight)
+    assert watch.result.network.fingerprint == nd.dissect(plain, "net.conv", data, **OPTIONS).network.fingerprint
 
 
 def test_a_wrong_layer_ends_the_training_before_its_first_step(data, tmp_path):
