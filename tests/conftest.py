@@ -21,7 +21,7 @@ settings.register_profile(  # for benchmarks/mutants.py, which does not need the
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "random")
 
 # Background jobs of a shell ignore these signals, and processes that tests start would inherit that.
-for _number in (signal.SIGINT, signal.SIGHUP):
+for _number in (signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 

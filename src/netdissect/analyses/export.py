@@ -213,8 +213,8 @@ class _Assembly:
         with whole.open("wb") as file:
             write_array(file, self._iterate(f"{at}.activations"), shape)
         try:
-            values = np.load(whole, mmap_mode="r", allow_pickle=False)
-            found = compute_quantiles(values, fractions)
+            # The mapped array has no name here, so that it is closed before its file is removed: Windows requires it.
+            found = compute_quantiles(np.load(whole, mmap_mode="r", allow_pickle=False), fractions)
         finally:
             whole.unlink()
         lines = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import tempfile
 import threading
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
@@ -76,7 +77,7 @@ class ArrayCache:
         if place is None or self._file is None:
             return array
         found = np.empty(place.shape, place.dtype)
-        data = os.pread(self._file.fileno(), found.nbytes, place.offset)
+        data = self._read_bytes(self._file, found.nbytes, place.offset)
         if len(data) != found.nbytes:
             return None
         found.reshape(-1).view(np.uint8)[:] = np.frombuffer(data, np.uint8)
@@ -109,16 +110,24 @@ class ArrayCache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _read_bytes(self, file: IO[bytes], count: int, offset: int) -> bytes:
+        """Return bytes of the temporary file; threads wait for each other where the system has no `os.pread`."""
+        if hasattr(os, "pread"):
+            return os.pread(file.fileno(), count, offset)
+        with self._lock:
+            file.seek(offset)
+            return file.read(count)
+
     def _write(self, key: Hashable, array: NDArray[Any]) -> None:
         """Write an array to the temporary file; if that fails, or the disk has no room, nothing more is written."""
         self._is_full = True
         with contextlib.suppress(OSError):
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="netdissect-", dir=self._folder, buffering=0)  # noqa: SIM115 - `close` does
-            disk = os.fstatvfs(self._file.fileno())
-            if disk.f_bavail * disk.f_frsize - array.nbytes >= self._free_bytes:
-                data = array.reshape(-1).view(np.uint8).data
-                if os.pwrite(self._file.fileno(), data, self.file_bytes) == array.nbytes:
+            free = shutil.disk_usage(self._folder or tempfile.gettempdir()).free
+            if free - array.nbytes >= self._free_bytes:
+                self._file.seek(self.file_bytes)
+                if self._file.write(array.reshape(-1).view(np.uint8).data) == array.nbytes:
                     self._places[key] = _Place(self.file_bytes, array.dtype, array.shape)
                     self.file_bytes += array.nbytes
                     self._is_full = False

@@ -152,7 +152,7 @@ def _remove_after_error(files: Mapping[Path, Path]) -> Iterator[None]:
 
 
 def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR)  # Windows syncs no file that is open for reading only
     try:
         os.fsync(descriptor)
     finally:

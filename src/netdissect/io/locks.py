@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import json
 import os
 import socket
 import stat
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from netdissect.io.reading import read_bytes
 
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
 
     from netdissect.errors import NetdissectError
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no such locks: nothing is locked there
-    fcntl = None  # type: ignore[assignment]
 
+def _import_or_none(name: str) -> Any:
+    """Return a module of the standard library; None if this system has no such module."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+#: How Linux and macOS lock files, and how Windows does.
+fcntl, msvcrt = _import_or_none("fcntl"), _import_or_none("msvcrt")
+#: The byte that is locked on Windows. It is far beyond the end of the file, because locked bytes cannot be read there.
+_LOCKED_BYTE = 2**30
 #: The largest lock file in bytes.
 _MAX_BYTES = 4096
 #: Errors in a folder where no lock file can be made; no other process can write there either.
@@ -64,7 +73,7 @@ def lock_file(
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            _remove_lock_file(file, path)
 
 
 def is_lock_file(path: Path) -> bool:
@@ -82,7 +91,7 @@ def _open_locked(path: Path, *, needed: bool) -> IO[bytes]:
     while True:
         file = _open_lock_file(path)
         try:
-            if fcntl is None or not _take_lock(file, needed=needed) or _is_same_file(file, path):
+            if not _take_lock(file, needed=needed) or _is_same_file(file, path):
                 return file
         except BaseException:
             file.close()
@@ -96,7 +105,9 @@ def _open_lock_file(path: Path) -> IO[bytes]:
     Raises:
         OSError: if its path is a link, is not a regular file, or is a file that another program wrote.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+        flags |= getattr(os, name, 0)
     try:
         file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
     except OSError as error:
@@ -129,7 +140,12 @@ def _take_lock(file: IO[bytes], *, needed: bool) -> bool:
         OSError: if the file system has no locks and one is needed.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            _lock_byte(file)
+        else:
+            return False
     except BlockingIOError:
         raise
     except OSError:
@@ -137,6 +153,31 @@ def _take_lock(file: IO[bytes], *, needed: bool) -> bool:
             raise
         return False
     return True
+
+
+def _remove_lock_file(file: IO[bytes], path: Path) -> None:
+    """Remove a lock file while it is locked; Windows can only remove it after it is closed, and if no other process opened it."""
+    if fcntl is not None:
+        path.unlink(missing_ok=True)
+        return
+    file.close()
+    with contextlib.suppress(PermissionError):
+        path.unlink(missing_ok=True)
+
+
+def _lock_byte(file: IO[bytes]) -> None:
+    """Lock a byte of a file, as Windows does; it is released when the file is closed or the process ends.
+
+    Raises:
+        BlockingIOError: if another process has it.
+    """
+    file.seek(_LOCKED_BYTE)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except PermissionError as error:
+        raise BlockingIOError(error.errno, error.strerror) from error
+    finally:
+        file.seek(0)
 
 
 def _is_same_file(file: IO[bytes], path: Path) -> bool:

@@ -32,6 +32,8 @@ ATTEMPTS = 3
 SILENCE_SECONDS = 60.0
 #: Seconds without a heartbeat after which a worker is killed and its item given to another.
 GIVE_UP_SECONDS = 600.0
+#: The most workers on Windows, which waits for 63 objects at once: each worker has two pipes and a process.
+WINDOWS_WORKERS = 20
 #: Heartbeats in `SILENCE_SECONDS`. A separate thread sends them, so they do not stop during a long task.
 _HEARTBEATS = 12
 _LOG = logging.getLogger("netdissect")
@@ -106,7 +108,15 @@ class ProcessRuntime:
             setup: makes a worker's context; it is pickled and sent to every worker once.
             count: number of processes.
             threads: threads per worker. Default: CPU cores divided evenly among workers.
+
+        Raises:
+            SettingsError: if the system cannot wait for so many workers at once.
         """
+        if sys.platform == "win32" and count > WINDOWS_WORKERS:
+            raise SettingsError(
+                f"workers is {count}, and Windows can wait for {WINDOWS_WORKERS} worker processes at most: use fewer, each "
+                f"with more threads"
+            )
         self._setup = setup
         self._count = count
         self._threads = threads or max(1, (os.cpu_count() or 1) // count)
@@ -163,7 +173,7 @@ class ProcessRuntime:
             if worker.ready and worker.job is None:
                 worker.job = queue.take()
                 if worker.job is not None:
-                    with contextlib.suppress(BrokenPipeError):  # `_receive` notices a dead worker by its sentinel
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `_receive` notices dead workers
                         worker.pipe.send((task, worker.job[1]))
 
     def _receive(self, queue: ItemQueue) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import logging
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -46,10 +48,11 @@ def test_without_room_on_disk_only_the_budget_is_used(tmp_path, reason, caplog, 
     caplog.set_level(logging.INFO, "netdissect")
     if reason == "the disk is full":
 
-        def refuse(*_):
-            raise OSError(28, "No space left on device")
+        class FullDisk(io.FileIO):
+            def write(self, _):
+                raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(os, "pwrite", refuse)
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: FullDisk(tmp_path / "cache", "w+b"))
     folder = tmp_path / "missing" if reason == "no folder" else tmp_path
     with ArrayCache(2000, folder, free_bytes=2**60 if reason == "no room" else 0) as cache:
         for number in range(4):
@@ -73,3 +76,12 @@ def test_several_threads_put_and_get_at_once(tmp_path):
         list(threads.map(lambda key: cache.put(key, arrays[key]), keys))
         assert all(threads.map(lambda key: np.array_equal(cache.get(key), arrays[key]), keys))
         assert (cache.memory_bytes, cache.file_bytes) == (200_000, 200_000)
+
+
+def test_systems_without_pread_read_the_same(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "pread")
+    arrays = {n: make_array(n) for n in range(50)}
+    with ArrayCache(0, tmp_path, free_bytes=0) as cache, ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: cache.put(key, arrays[key]), arrays))
+        keys = [number % 50 for number in range(500)]
+        assert all(threads.map(lambda key: np.array_equal(cache.get(key), arrays[key]), keys))

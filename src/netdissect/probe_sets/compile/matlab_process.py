@@ -6,6 +6,7 @@ arrays that the JSON refers to by offset. The file is run as a script and import
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import struct
@@ -37,7 +38,8 @@ def main() -> None:
     except ImportError:  # pragma: no cover - Windows has no such limits
         pass
     else:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses to limit the address space
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for line in sys.stdin:
         if hasattr(signal, "alarm"):
             signal.alarm(SECONDS)
