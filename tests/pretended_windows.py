@@ -6,6 +6,7 @@ renamed while they are open or mapped, folders that cannot be opened, descriptor
 names that are not allowed, and locks of `msvcrt`.
 """
 
+# ruff: noqa: PTH - pathlib calls the functions that are replaced here
 from __future__ import annotations
 
 import builtins
@@ -136,7 +137,11 @@ def _refuse_names() -> None:
         if text.startswith(("/proc", "/dev", "/sys")):
             return
         for part in text.split("/"):
-            bad = set(part) & set('<>:"|?*\\') or any(ord(c) < 32 for c in part) or part.partition(".")[0].upper() in RESERVED
+            bad = (
+                set(part) & set('<>:"|?*\\')
+                or any(ord(c) < 32 for c in part)
+                or part.partition(".")[0].upper() in RESERVED
+            )
             if part not in ("", ".", "..") and (bad or part.endswith((".", " "))):
                 raise OSError(errno.EINVAL, "The filename, directory name, or volume label syntax is incorrect", text)
 
@@ -148,7 +153,8 @@ def _refuse_names() -> None:
     def open_descriptor_checked(path, flags, *arguments, **options):
         if flags & os.O_CREAT:
             check_name(path)
-        if os.path.isdir(path):
+        unnamed = flags & os.O_TMPFILE == os.O_TMPFILE  # a temporary file, which Linux opens through its folder
+        if os.path.isdir(path) and not unnamed:
             raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
         return open_descriptor(path, flags, *arguments, **options)
 

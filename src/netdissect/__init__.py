@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from netdissect.results.units import UnitTable
     from netdissect.runtime.allocator import keep_freed_memory
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 #: Every public name and the module that defines it.
 _MODULES = {

@@ -23,7 +23,7 @@ _SPECIAL = re.compile(r"([#$%&_{}])")
 
 
 def format_source(result: Result) -> str:
-    """Return the version and the hashes of a run, such as ``netdissect 0.1.0, net 5c1c38f2, set a91aaab4``."""
+    """Return the version and the hashes of a run, such as ``netdissect 1.0.0, net 5c1c38f2, set a91aaab4``."""
     versions = result.journal.get("versions", {})
     version = versions.get("netdissect", "") if isinstance(versions, dict) else ""
     hashes = f"net {result.network.fingerprint[:_DIGITS]}, set {result.probe_set.fingerprint[:_DIGITS]}"
@@ -39,7 +39,7 @@ def format_citation(result: Result, layer: str | None = None, unit: int | None =
         unit: number of the unit, counted from 1; None cites the layer.
 
     Returns:
-        such as ``squeezenet_v1.0 fire9/concat:433 "cow" 0.185 (netdissect 0.1.0, net 5c1c38f2, set a91aaab4)``.
+        such as ``squeezenet_v1.0 fire9/concat:433 "cow" 0.185 (netdissect 1.0.0, net 5c1c38f2, set a91aaab4)``.
 
     Raises:
         UnknownLayerError: if the run has no such layer.
