@@ -6,7 +6,7 @@ renamed while they are open or mapped, folders that cannot be opened, descriptor
 names that are not allowed, and locks of `msvcrt`.
 """
 
-# ruff: noqa: PTH - pathlib calls the functions that are replaced here
+# ruff: noqa: PTH (pathlib calls the functions that are replaced here)
 from __future__ import annotations
 
 import builtins

@@ -33,10 +33,10 @@ class _MemoryStatus(ctypes.Structure):
     """The structure that Windows fills, MEMORYSTATUSEX."""
 
     _fields_ = (
-        ("length", ctypes.c_ulong),
-        ("load", ctypes.c_ulong),
-        ("physical", ctypes.c_ulonglong),
-        ("others", ctypes.c_ulonglong * 6),
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("physical", ctypes.c_uint64),
+        ("others", ctypes.c_uint64 * 6),
     )
 
 

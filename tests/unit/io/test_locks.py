@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,3 +84,31 @@ def test_a_lock_file_removed_by_its_holder_is_no_lock(tmp_path, monkeypatch):
     with locks.lock_file(path, refuse):
         assert len(opened) == 2
         assert path.exists()
+
+
+def test_on_windows_a_byte_beyond_the_end_is_locked_and_the_file_closed_before_it_is_removed(tmp_path, monkeypatch):
+    path, calls, opened = tmp_path / "lock", [], []
+    is_taken = iter([False, True])
+
+    def lock(descriptor, mode, count):
+        calls.append((os.lseek(descriptor, 0, os.SEEK_CUR), mode, count))
+        opened.append(descriptor)
+        if next(is_taken):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    real = type(path).unlink
+
+    def unlink(path, **options):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(opened[0])
+        real(path, **options)
+
+    monkeypatch.setattr(locks, "fcntl", None)
+    monkeypatch.setattr(locks, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=lock))
+    monkeypatch.setattr(type(path), "unlink", unlink)
+    with locks.lock_file(path, refuse):
+        with pytest.raises(DataError, match=f"taken by process {os.getpid()} on "), locks.lock_file(path, refuse):
+            pytest.fail("it was held")
+        assert path.exists()
+    assert calls == [(2**30, 2, 1)] * 2
+    assert not path.exists()

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests import tasks
@@ -200,3 +201,18 @@ def test_workers_end_with_their_coordinator_however_it_ends(tmp_path, kill):
     assert coordinator.returncode == -kill
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
     assert stderr.count("Traceback") == (kill == signal.SIGINT)  # the coordinator's own; workers print none
+
+
+def test_windows_waits_for_twenty_workers_at_most(monkeypatch):
+    monkeypatch.setattr(worker_processes.sys, "platform", "win32")
+    with pytest.raises(SettingsError, match=r"workers is 21, and Windows can wait for 20 .* use fewer"):
+        ProcessRuntime(tasks.ContextSetup(), 21)
+    ProcessRuntime(tasks.ContextSetup(), 20)
+
+
+def test_workers_that_are_spawned_give_the_same_results(monkeypatch):
+    """As on macOS and Windows; nothing that is sent to them needs the memory of this process."""
+    monkeypatch.setattr(worker_processes, "sys", SimpleNamespace(platform="darwin", modules=sys.modules))
+    with run_processes(tasks.ContextSetup()) as workers:
+        assert list(workers.map(tasks.square, range(6))) == [n * n for n in range(6)]
+    assert workers._processes.get_start_method() == "spawn"
