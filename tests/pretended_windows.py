@@ -6,7 +6,7 @@ renamed while they are open or mapped, folders that cannot be opened, descriptor
 names that are not allowed, and locks of `msvcrt`.
 """
 
-# ruff: noqa: PTH (pathlib calls the functions that are replaced here)
+# ruff: noqa: PTH100, PTH112, PTH115, PTH208
 from __future__ import annotations
 
 import builtins
