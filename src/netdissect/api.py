@@ -47,7 +47,7 @@ def _forbid_exit() -> Iterator[None]:
 @_forbid_exit()
 def dissect(
     model: nn.Module | str | Network,
-    layers: str | nn.Module | Sequence[str | nn.Module],
+    layers: str | nn.Module | Sequence[str | nn.Module] | None,
     data: str | Path | ConceptSource,
     *,
     preprocess: Preprocess | None = None,
@@ -55,7 +55,7 @@ def dissect(
     reference: ReferenceRuns | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
     settings: Settings | None = None,
     **options: Unpack[SettingsDict],
 ) -> Result:
@@ -63,7 +63,8 @@ def dissect(
 
     Args:
         model: any ``torch.nn.Module``, anything that the shell takes for MODEL, or a loaded Network.
-        layers: the layers to dissect, by name or as modules of the network.
+        layers: the layers to dissect, by name, as modules of the network, or by patterns: ``layer4.*``, ``blocks.[0-9].mlp``, ``*``
+            for all, ``last`` for the last of the suggested ones (`list_layers` marks them). None takes all suggested ones.
         data: a probe set: a folder in Broden's format, a prepared file, the name of a downloaded one, an fsspec URL, a Broden,
             or any other ConceptSource, to which the settings ``split`` and ``limit`` cannot be applied.
         preprocess: how images become the network's input; None takes the model's own, else RGB with ImageNet's mean and
@@ -76,7 +77,9 @@ def dissect(
         out: the run's folder; None writes nothing. If the same run is in it, it is continued, or returned if it is finished;
             another run is refused.
         fresh: replace the run that the folder holds.
-        progress: shows how far the work is; True draws progress bars on a terminal or in a notebook.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         settings: all settings; None takes the paper's.
         options: single settings by name (docs/settings.md), such as ``quantile=0.01`` or ``batch_size=64``.
 
@@ -152,7 +155,7 @@ def _open_references(reference: ReferenceRuns, concepts: ConceptSource, settings
 @_forbid_exit()
 def dissect_checked(
     network: Network,
-    layers: str | nn.Module | Sequence[str | nn.Module],
+    layers: str | nn.Module | Sequence[str | nn.Module] | None,
     concepts: ConceptSource,
     settings: Settings,
     folder: Path | None,
@@ -160,7 +163,7 @@ def dissect_checked(
     projection: Projections | None = None,
     finish: Callable[[Result], Result] | None = None,
     fresh: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> Result:
     """Dissect a loaded network.
 
@@ -175,14 +178,16 @@ def dissect_checked(
         fresh: as for `dissect`.
         progress: as for `dissect`.
     """
-    names = arguments.resolve_layer_names(layers, network)
+    from netdissect import run
+
+    names = arguments.resolve_layer_names(
+        layers, network, lambda: run.choose_input_size(network, concepts.image_size, settings.resolution)
+    )
     if projection is not None:
         from netdissect.networks.units.projected_network import attach_projections
 
         network, names = attach_projections(network, names, projection)
     check_file_stems(names)  # fail before the work, not hours later
-    from netdissect import run
-
     with (
         show_progress(progress) as shown,
         run.prepare_run(network, names, concepts, settings, None if fresh else folder) as prepared,

@@ -22,10 +22,11 @@ from netdissect.protocols import ConceptSource
 from netdissect.results.run_folder import RUN_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
+    from netdissect.results.run_result import Result
 
 
 def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
@@ -93,21 +94,55 @@ def _is_prepared_set(data: object) -> TypeGuard[Broden]:
     return type(data) is PreparedSet
 
 
-def resolve_layer_names(layers: object, network: Network | None) -> list[str]:
+def resolve_layer_names(
+    layers: object, network: Network | None, choose_size: Callable[[], tuple[int, int]] | None = None
+) -> list[str]:
     """Return the names of layers, each once.
 
     Args:
-        layers: a layer's name, a module of the network, or a sequence of either.
-        network: the network; None where layers can only be named.
+        layers: a layer's name or a pattern (`expand_layer_patterns`), a module of the network, or a sequence of these; None for the
+            suggested layers.
+        network: the network; None where layers can only be named, and patterns stay as they are.
+        choose_size: returns height and width of the network's input in pixels, for patterns; None takes its own, or 224 x 224.
 
     Raises:
         SettingsError: if no layer is named, or one is neither a name nor a module of the network.
+        UnknownLayerError: if a pattern matches no layer.
     """
     several = [layers] if isinstance(layers, str) or not hasattr(layers, "__iter__") or _is_module(layers) else layers
     names = [_find_layer_name(layer, network) for layer in several if layer is not None]
-    if not names:
+    if not names and (layers is not None or network is None):
         raise SettingsError("no layer was named: name at least one; netdissect layers MODEL lists them")
-    return list(dict.fromkeys(names))
+    if network is None:
+        return list(dict.fromkeys(names))
+    from netdissect.networks.layer_patterns import expand_layer_patterns
+
+    return expand_layer_patterns(network, names or None, choose_size or (lambda: network.input_size or (224, 224)))
+
+
+def choose_run_layers(run: Result, layers: Sequence[str] | str | None) -> list[str]:
+    """Return the names of layers of a finished run, each once; all of them for None.
+
+    Args:
+        run: the run.
+        layers: names, or patterns such as ``layer4.*``, ``*`` or ``last``.
+
+    Raises:
+        UnknownLayerError: if the run has no such layer.
+        SettingsError: if none is named.
+    """
+    words = list(run.layers) if layers is None else resolve_layer_names(layers, None)
+    return list(dict.fromkeys(name for word in words for name in _match_run_layers(run, word)))
+
+
+def _match_run_layers(run: Result, word: str) -> list[str]:
+    """Return the layers of a finished run that a word stands for."""
+    from netdissect.networks.layer_patterns import LAST, is_layer_pattern, match_names
+
+    names = list(run.layers)
+    if word in names or not is_layer_pattern(word):
+        return [run[word].name]
+    return names[-1:] if word == LAST else match_names(word, names) or [run[word].name]
 
 
 def require_preprocess(preprocess: object) -> Preprocess | None:

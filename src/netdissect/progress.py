@@ -1,131 +1,31 @@
-"""Progress bars for a terminal or a notebook, and the two consoles that everything is printed to."""
+"""Decide how a long work shows its progress: bars on a terminal or in a notebook, else log lines, or nothing."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import time
-from typing import TYPE_CHECKING, Self
+import logging
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TransferSpeedColumn,
-)
-from rich.progress import Progress as RichProgress
-from rich.table import Column
-from rich.text import Text
-
+from netdissect import consoles
 from netdissect.bounds import describe_type
 from netdissect.errors import SettingsError
-from netdissect.io.text import escape_line
-from netdissect.protocols import NullProgress, Progress
+from netdissect.progress_lines import ProgressLines
+from netdissect.protocols import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-
-#: Seconds between two redraws of a bar.
-_REDRAW = 0.1
-#: What the steps of a task are, where they are not its name: they stand after its numbers.
-_STEPS = {
-    "scan": "images", "scan again": "images", "labels": "images", "tally": "images", "tally within scenes": "images", "draw": "images",
-    "strips": "units", "formulas": "units", "classify": "layers", "look": "images", "photos": "images",
-}  # fmt: skip
-#: Words for a task that say more than its name.
-_TITLES = {"tally": "compare", "tally within scenes": "within scenes", "labels": "read labels"}
-
-
-class SafeConsole(Console):
-    """A console that stops printing when the pipe it writes to is closed (``… | head``); the command goes on."""
-
-    def on_broken_pipe(self) -> None:
-        """Discard all further output."""
-        self.quiet = True
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(devnull, self.file.fileno())
-            os.close(devnull)
-
-
-#: Consoles for results, and for progress and errors. Both print markup characters in names as they are.
-stdout = SafeConsole(markup=False, emoji=False, highlight=False, soft_wrap=True)
-stderr = SafeConsole(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-class ProgressBars:
-    """A Progress that draws one bar per task, with its rate and the time left, on a terminal or in a notebook.
-
-    Bars fit into 80 columns. The steps of a task named ``"download"`` are bytes. A second attempt at a download restarts its bar.
-
-    Args:
-        quiet: show nothing.
-
-    Example:
-        >>> with ProgressBars(quiet=True) as bars:
-        ...     bars.start("scan", 10)
-        ...     bars.advance(10)
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._progress = RichProgress(
-            TextColumn("{task.description:<29}", markup=False),
-            BarColumn(bar_width=8, complete_style="cyan", finished_style="dim"),
-            _Amount(),
-            _Rate(),
-            _Time(),
-            console=stderr,
-            disable=quiet or not is_interactive(),
-        )
-        self._task: TaskID | None = None
-        self._name = ""
-        self._steps = 0
-        self._drawn = 0.0
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._draw()
-        self._progress.stop()
-
-    def start(self, task: str, total: int) -> None:
-        """Start a task of `total` steps; 0 for a download of unknown size."""
-        self._draw()
-        known = None if task == "download" and total == 0 else total
-        if self._task is not None and self._name == task == "download":
-            self._progress.update(self._task, completed=0, total=known)
-            return
-        self._name = task
-        self._task = self._progress.add_task(escape_line(_name_task(task)), total=known, steps=_find_steps(task))
-
-    def advance(self, steps: int) -> None:
-        """Count steps as done; the bar is redrawn a few times a second."""
-        self._steps += steps
-        if time.monotonic() - self._drawn > _REDRAW:
-            self._draw()
-
-    def _draw(self) -> None:
-        if self._task is not None and self._steps:
-            self._progress.advance(self._task, self._steps)
-        self._steps, self._drawn = 0, time.monotonic()
 
 
 @contextlib.contextmanager
-def show_progress(progress: object) -> Iterator[Progress]:
+def show_progress(progress: object = True) -> Iterator[Progress]:
     """Return a context manager that yields a Progress.
 
+    Every function with an argument ``progress`` takes what this takes. Bars are drawn on a terminal and in a notebook; elsewhere,
+    as in a log file, in CI or in a batch job, a line is logged every ten seconds (`ProgressLines`). Where bars are drawn, the
+    lines are logged at the level DEBUG.
+
     Args:
-        progress: True for progress bars, None or False for none, or the caller's own Progress.
+        progress: True to show it; None or False for nothing; or the caller's own Progress.
 
     Raises:
         SettingsError: if it is anything else.
@@ -133,15 +33,22 @@ def show_progress(progress: object) -> Iterator[Progress]:
     shown = require_progress(progress)
     if isinstance(shown, Progress):
         yield shown
-    elif shown:
-        with ProgressBars() as bars:
-            yield bars
+    elif not shown:
+        with ProgressLines(logging.DEBUG) as lines:
+            yield lines
+    elif consoles.is_terminal() or consoles.is_notebook():
+        from netdissect.progress_bars import NotebookBars, ProgressBars
+
+        bars = ProgressBars() if consoles.is_terminal() else NotebookBars()
+        with bars, ProgressLines(logging.DEBUG) as lines:
+            yield _SeveralProgress((bars, lines))
     else:
-        yield NullProgress()
+        with ProgressLines() as lines:
+            yield lines
 
 
 def require_progress(progress: object) -> Progress | bool:
-    """Return the caller's own Progress, or whether to draw progress bars.
+    """Return the caller's own Progress, or whether to show progress.
 
     Raises:
         SettingsError: if it is neither a Progress nor a bool nor None.
@@ -151,14 +58,26 @@ def require_progress(progress: object) -> Progress | bool:
     if isinstance(progress, Progress) and not isinstance(progress, type):
         return progress
     raise SettingsError(
-        f"progress= takes True, or an object with the methods start(task, total) and advance(steps), not "
+        f"progress= takes True or False, or an object with the methods start(task, total) and advance(steps), not "
         f"{describe_type(progress)}"
     )
 
 
-def is_interactive() -> bool:
-    """Return whether standard error is a terminal or the output of a notebook."""
-    return stderr.is_jupyter or (sys.stderr is not None and sys.stderr.isatty())
+class _SeveralProgress:
+    """A Progress that is shown by several others."""
+
+    def __init__(self, others: tuple[Progress, ...]) -> None:
+        self._others = others
+
+    def start(self, task: str, total: int) -> None:
+        """Start a task of `total` steps."""
+        for other in self._others:
+            other.start(task, total)
+
+    def advance(self, steps: int) -> None:
+        """Count steps as done."""
+        for other in self._others:
+            other.advance(steps)
 
 
 class TitledProgress:
@@ -180,57 +99,3 @@ class TitledProgress:
     def advance(self, steps: int) -> None:
         """Count steps as done."""
         self._progress.advance(steps)
-
-
-def _name_task(task: str) -> str:
-    """Return the words that a task is shown with, after its title.
-
-    >>> _name_task("random weights: tally")
-    'random weights: compare'
-    """
-    title, separator, name = task.rpartition(": ")
-    return f"{title}{separator}{_TITLES.get(name, name)}"
-
-
-def _find_steps(task: str) -> str:
-    """Return what the steps of a task are; empty if nothing says it."""
-    return _STEPS.get(task.rpartition(": ")[2], "")
-
-
-class _Amount(ProgressColumn):
-    """The column with the amount done: bytes of a download, steps of any other task, and what they are."""
-
-    def __init__(self) -> None:
-        super().__init__(Column(no_wrap=True))
-        self._bytes = DownloadColumn()
-
-    def render(self, task: Task) -> Text:
-        if task.description == "download":
-            return self._bytes.render(task)
-        done = f"{int(task.completed):,}/{int(task.total or 0):,}"
-        return Text(f"{done} {task.fields.get('steps', '')}".rstrip())
-
-
-class _Rate(ProgressColumn):
-    """The column with the speed: bytes of a download, or steps of any other task, per second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._bytes = TransferSpeedColumn()
-
-    def render(self, task: Task) -> Text:
-        if task.description == "download":
-            return Text(self._bytes.render(task).plain.strip("?"), style="dim")
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "", style="dim")
-
-
-class _Time(ProgressColumn):
-    """The column with the time that is left, or in the end the time that it took; words say which."""
-
-    def render(self, task: Task) -> Text:
-        seconds = task.elapsed if task.finished else task.time_remaining
-        if seconds is None:
-            return Text("")
-        minutes, rest = divmod(round(seconds), 60)
-        return Text(f"{'took' if task.finished else 'left'} {minutes}:{rest:02d}", style="dim")

@@ -125,6 +125,11 @@ def _(desk):
     return desk.run(layers="con1")
 
 
+@mistake("a pattern that matches no layer")
+def _(desk):
+    return desk.run(layers="con[5-9]")
+
+
 @mistake("a network that does not run on images of this size")
 def _(desk):
     return desk.run("--resolution", "8", layers="conv2")

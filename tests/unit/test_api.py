@@ -91,18 +91,30 @@ def test_a_module_of_the_network_is_a_layer(data):
             result[wrong]
 
 
-@pytest.mark.parametrize("layers", [None, [], (), [None]], ids=str)
+@pytest.mark.parametrize("layers", [[], (), [None]], ids=str)
 def test_no_layers_is_an_error(data, layers):
     with pytest.raises(nd.NetdissectError, match="no layer was named"):
         nd.dissect(nets.make_small_net(), layers, data, **QUICK)
 
 
-def test_progress_true_draws_bars_and_false_draws_none(data, monkeypatch):
-    from netdissect import progress
+def test_without_layers_the_suggested_ones_are_dissected_and_said(data, caplog):
+    net = nets.make_small_net()
+    result = nd.dissect(net, None, data, **QUICK)
+    suggested = [row.name for row in nd.list_layers(net) if row.name in result.layers]
+    assert list(result.layers) == suggested
+    assert (
+        f"no layers were named: the suggested ones of {result.network.name} are taken, {', '.join(suggested)}"
+        in caplog.messages
+    )
+
+
+def test_progress_is_shown_on_a_terminal_unless_it_is_false(data, monkeypatch):
+    from netdissect import consoles, progress_bars
 
     started = []
-    monkeypatch.setattr(progress.ProgressBars, "start", lambda self, task, total: started.append((task, total)))
-    nd.dissect(nets.make_small_net(), "conv1", data, progress=True, **QUICK)
+    monkeypatch.setattr(consoles, "is_terminal", lambda: True)
+    monkeypatch.setattr(progress_bars.ProgressBars, "start", lambda self, task, total: started.append((task, total)))
+    nd.dissect(nets.make_small_net(), "conv1", data, **QUICK)
     assert ("scan", 6) in started
     started.clear()
     for silent in (False, None):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, TypedDict, get_args
 
@@ -15,7 +14,7 @@ from netdissect.analyses.finished_run import open_asked_run
 from netdissect.analyses.image_classes import open_labeled_images
 from netdissect.analyses.run_network import open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
-from netdissect.arguments import resolve_layer_names
+from netdissect.arguments import choose_run_layers
 from netdissect.bounds import require_choice, require_integer
 from netdissect.engine.removal_passes import RemovalPasses
 from netdissect.errors import SettingsError
@@ -69,7 +68,7 @@ class AblationOptions(TypedDict, total=False):
     limit: int | None
     device: str | None
     loading: LoadOptions | None
-    progress: Progress | bool | None
+    progress: Progress | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def ablate(
     limit: int | None = None,
     device: str | None = None,
     loading: LoadOptions | None = None,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> Result:
     """Measure what class outputs lose when the units of each concept are removed (docs/ablation.md).
 
@@ -125,7 +124,9 @@ def ablate(
         limit: at most this many images.
         device: where the network runs, such as ``"cuda"``; None takes the run's setting.
         loading: options for a network that is given as MODEL.
-        progress: shows how far the work is; True draws progress bars on a terminal or in a notebook.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
 
     Returns:
         the run with ``result[layer].ablation``.
@@ -162,8 +163,7 @@ def _check_plan(
     """Check what is asked of a run before anything is computed."""
     require_choice("to", replacement, get_args(Replacement))
     require_integer("matched", matched, _FEWEST_SETS, _MOST_SETS)
-    names = list(run.layers)[-1:] if layers is None else resolve_layer_names(layers, None)
-    found = dict.fromkeys(layer for name in names for layer in (fnmatch.filter(run.layers, name) or [run[name].name]))
+    found = choose_run_layers(run, "last" if layers is None else layers)
     return AblationPlan(tuple(found), replacement, matched, curve)
 
 

@@ -13,7 +13,6 @@ from netdissect.engine.forward import ReadingLog, run_batches
 from netdissect.engine.row_threads import RowThreads
 from netdissect.engine.scan import raise_non_finite
 from netdissect.engine.worker_context import WorkerContext
-from netdissect.errors import SettingsError
 from netdissect.networks.execution import Execution
 from netdissect.run import resolve_device
 from netdissect.run.batch_choice import choose_batch_size
@@ -113,19 +112,6 @@ def open_activation_pass(
     size = settings.batch_size or choose_batch_size(source, images, where)
     with RowThreads(settings.threads or os.cpu_count() or 1) as threads, source, Store(budget=0) as store:
         yield ActivationPass(WorkerContext(source, images, threads, store, progress.advance), size)
-
-
-def choose_layers(run: Result, layers: Sequence[str] | str | None) -> list[str]:
-    """Return the names of a run's layers that are asked for; all of them for None.
-
-    Raises:
-        UnknownLayerError: if the run has no such layer.
-        SettingsError: if none is named.
-    """
-    names = [layers] if isinstance(layers, str) else list(run.layers if layers is None else layers)
-    if not names:
-        raise SettingsError("no layer was named: name at least one of the run's, or leave layers out for all")
-    return [run[name].name for name in dict.fromkeys(names)]
 
 
 def pool_cells(activations: torch.Tensor) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from netdissect.analyses.finished_run import open_asked_run
 from netdissect.analyses.run_network import open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
 from netdissect.analyses.unit_formulas import explain_units
-from netdissect.arguments import resolve_layer_names
+from netdissect.arguments import choose_run_layers
 from netdissect.bounds import require_integer
 from netdissect.errors import SettingsError
 from netdissect.progress import require_progress, show_progress
@@ -65,7 +65,7 @@ def explain(
     length: int = 3,
     shifts: int = 5,
     workers: int | None = None,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> Result:
     """Find every unit's best formula of concepts, such as ``(cow OR sheep) AND NOT grass`` (docs/formulas.md).
 
@@ -76,12 +76,14 @@ def explain(
         run: a result, or the folder of a run, into which the answer is saved.
         network: the run's network, if it is scanned again; None if it is the bundled one.
         data: the run's probe set; None takes the one that the run names.
-        layers: layers of the run; None for all.
+        layers: layers of the run, also by patterns such as ``layer4.*`` or ``last``; None for all.
         units: numbers of units, from 1, in each of these layers; None for all.
         length: the most concepts of a formula, from 1 to 5.
         shifts: how often the labels of other images are explained instead, to tell what a formula gains by chance; 0 for never.
         workers: processes that scan and count; None takes the run's.
-        progress: shows how far the work is; True draws progress bars on a terminal or in a notebook.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
 
     Returns:
         the run with ``result[layer].formulas``; earlier formulas of other layers stay, and those of other units if length and
@@ -122,7 +124,7 @@ def _check_question(
             f"formulas take a probe set of at most {MAX_CATEGORIES} categories, and {run.probe_set.name} has "
             f"{len(run.probe_set.vocabulary.categories)}"
         )
-    names = list(run.layers) if layers is None else resolve_layer_names(layers, None)
+    names = choose_run_layers(run, layers)
     return _Question({name: _list_channels(run[name], units) for name in names}, length, shifts)
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netdissect.analyses.activation_pass import choose_layers, open_activation_pass, pool_cells
+from netdissect.analyses.activation_pass import open_activation_pass, pool_cells
 from netdissect.analyses.finished_run import open_asked_run
 from netdissect.analyses.image_classes import open_labeled_images
 from netdissect.analyses.linear_probe import choose_classes, measure_accuracy, predict_held_out, require_scikit_learn
 from netdissect.analyses.run_network import open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
+from netdissect.arguments import choose_run_layers
 from netdissect.bounds import MAX_SEED, require_integer
 from netdissect.engine.image_groups import read_group_names
 from netdissect.errors import SettingsError
@@ -57,7 +58,7 @@ def discriminate(
     beside: Sequence[str | Path] = (),
     device: str = "auto",
     loading: LoadOptions | None = None,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> Discrimination:
     """Measure how well a linear classifier tells classes apart by each layer's activations (paper, § 3.6 and Fig. 12).
 
@@ -70,7 +71,7 @@ def discriminate(
         data: images whose class is known (docs/discrimination.md); None takes the run's probe set.
         classes: class names, or a file that lists them; None takes the names that the images have.
         labels: a table of images and classes, or the class of every image.
-        layers: names of the run's layers; None for all.
+        layers: layers of the run, also by patterns such as ``layer4.*`` or ``last``; None for all.
         folds: number of parts of the images, each held out once.
         seed: seed of the division into folds.
         split: only images of this split.
@@ -78,7 +79,9 @@ def discriminate(
         beside: folders of other runs with an answer over the same images, which the figure shows too.
         device: where the network runs.
         loading: options for a network that is given as MODEL.
-        progress: shows how far the work is.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
 
     Raises:
         MissingExtraError: if scikit-learn is not installed.
@@ -89,7 +92,7 @@ def discriminate(
     require_integer("folds", folds, 2, 1_000)
     require_integer("seed", seed, 0, MAX_SEED)
     with show_progress(progress) as shown, open_asked_run(run) as asked:
-        names = choose_layers(asked.result, layers)
+        names = choose_run_layers(asked.result, layers)
         others = [read_discrimination(Path(folder)) for folder in beside]
         source = open_run_probe_set(asked.result, None) if data is None else data
         images = open_labeled_images(source, classes, labels, split=split, limit=limit)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netdissect.analyses.activation_pass import choose_layers, open_activation_pass
+from netdissect.analyses.activation_pass import open_activation_pass
 from netdissect.analyses.export_folder import lock_export_folder, write_record
 from netdissect.analyses.export_parts import (
     FRACTIONS,
@@ -27,6 +27,7 @@ from netdissect.analyses.finished_run import open_asked_run
 from netdissect.analyses.image_classes import open_images
 from netdissect.analyses.run_network import open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
+from netdissect.arguments import choose_run_layers
 from netdissect.bounds import MAX_IMAGES, require_choice, require_integer
 from netdissect.engine.forward import ReadingLog
 from netdissect.errors import DataError, SettingsError
@@ -67,7 +68,7 @@ def export_activations(
     limit: int | None = None,
     device: str = "auto",
     loading: LoadOptions | None = None,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> Path:
     """Write what a finished run's network computes over images into a folder (docs/export.md).
 
@@ -78,7 +79,7 @@ def export_activations(
         network: the run's network; None for the bundled one.
         data: a probe set, or any folder of images; None takes the run's probe set.
         out: the folder, new or empty.
-        layers: names of the run's layers; None for all.
+        layers: layers of the run, also by patterns such as ``layer4.*`` or ``last``; None for all.
         activations: the activations of every cell as one .npy array, float32, shape (N, U, h, w), or as Parquet; None for
             none.
         counts: count the pixels of every unit's mask, of its label and of both, image by image; over the run's probe set.
@@ -87,7 +88,9 @@ def export_activations(
         limit: only the first images.
         device: where the network runs.
         loading: options for a network that is given as MODEL.
-        progress: shows how far the work is.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
 
     Returns:
         the folder.
@@ -104,7 +107,7 @@ def export_activations(
     if limit is not None:
         require_integer("limit", limit, 1, MAX_IMAGES)
     with show_progress(progress) as shown, open_asked_run(run) as asked:
-        result, names = asked.result, choose_layers(asked.result, layers)
+        result, names = asked.result, choose_run_layers(asked.result, layers)
         images = open_run_probe_set(result, data) if counts or data is None else open_images(data)
         chosen = np.arange(len(images))[:limit]
         opened = open_run_network(result, network, loading)

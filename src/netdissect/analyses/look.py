@@ -101,13 +101,15 @@ class LookResult:
         )
         return frame
 
-    def save(self, folder: str | Path, *, masks: bool = True, progress: Progress | bool | None = None) -> Path:
+    def save(self, folder: str | Path, *, masks: bool = True, progress: Progress | bool = True) -> Path:
         """Write a page, label maps, masks and tables into a folder (docs/look.md).
 
         Args:
             folder: a new folder, or one of an earlier look, whose files are replaced.
             masks: whether the mask of every unit and the sum of masks of every concept are written as files of their own.
-            progress: shows how far the work is.
+            progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+                seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+                is told instead.
 
         Returns:
             the page, ``index.html``.
@@ -136,7 +138,7 @@ def look(
     preprocess: Preprocess | None = None,
     projection: Projections | None = None,
     loading: LoadOptions | None = None,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> LookResult:
     """Find which labeled units of a run fire in images, and where.
 
@@ -147,7 +149,7 @@ def look(
         images: images of your own: files, folders, arrays of uint8 and shape (H, W, 3), or images that Pillow has opened.
         rows: images of the run's probe set instead, one or several, by row in ``index.csv``, from 0, or by name. Without a network, what the run
             has kept of them is used: every unit with ``keep``, else the units that have them among their strongest images.
-        layers: layers of the run; None takes all.
+        layers: layers of the run, also by patterns such as ``layer4.*`` or ``last``; None takes all.
         data: the run's probe set, if it is not where the run was made; only for `rows`.
         threshold: score from which a unit counts as labeled; None takes the run's.
         out: folder for a page, label maps and tables; None writes nothing.
@@ -156,7 +158,9 @@ def look(
         preprocess: how images become the network's input, if `netdissect.dissect` was given it.
         projection: the projection of a run of latents, as for `netdissect.dissect`.
         loading: options for MODEL.
-        progress: shows how far the work is.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
 
     Returns:
         the units of every image.
@@ -240,8 +244,7 @@ def _open_run(run: Result | str | Path) -> Result:
 def _select_layers(run: Result, layers: str | Sequence[str] | None) -> Result:
     if layers is None:
         return run
-    names = arguments.resolve_layer_names(layers, None)
-    return replace(run, layers=Layers({run[name].name: run[name] for name in names}))
+    return replace(run, layers=Layers({name: run[name] for name in arguments.choose_run_layers(run, layers)}))
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ class RunAnalyses:
         length: int,
         shifts: int,
         workers: int | None,
-        progress: Progress | bool | None,
+        progress: Progress | bool,
     ) -> Result:
         """Return the run with the best formula of every unit."""
         from netdissect.analyses.best_formulas import explain
@@ -82,7 +82,7 @@ class RunAnalyses:
         device: str,
         preprocess: Preprocess | None,
         projection: Projections | None,
-        progress: Progress | bool | None,
+        progress: Progress | bool,
     ) -> LookResult:
         """Find which labeled units fire in images, and where (`netdissect.look`)."""
         from netdissect.analyses.look import look

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
 from netdissect.cli.run import print_run_location
+from netdissect.progress import show_progress
 from netdissect.results.ablation import Replacement
 
 
@@ -61,7 +62,7 @@ def ablate(
     from netdissect.results.ablation_findings import describe_ablation
 
     names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         result = remove_units(
             run, model, data, labels=labels, classes=classes, layers=names, to=to, matched=matched, curve=curve, split=split,
             limit=limit, device=device, loading=loading, progress=bars,

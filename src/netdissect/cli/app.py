@@ -38,9 +38,9 @@ from netdissect.cli.series import series
 from netdissect.cli.track import track
 from netdissect.cli.units import units
 from netdissect.cli.zoo import zoo
+from netdissect.consoles import SafeConsole
 from netdissect.errors import NetdissectError, describe_exit
 from netdissect.io.text import make_streams_lenient
-from netdissect.progress import SafeConsole
 from netdissect.runtime.allocator import keep_freed_memory
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from netdissect.consoles import stderr, stdout
 from netdissect.io.text import escape_line
-from netdissect.progress import ProgressBars, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LogPrinter",
-    "ProgressBars",
     "format_cell",
     "has_bars",
     "measure_columns",

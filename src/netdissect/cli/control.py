@@ -47,7 +47,7 @@ def control(
 
     Args:
         seeds: Number of untrained networks, drawn from the seeds 1, 2, …; --reference takes at least two.
-        layers: Layers to dissect; netdissect layers MODEL lists them.
+        layers: Layers to dissect, also by patterns: 'layer4.*', '*', last; netdissect layers MODEL lists them.
         data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
         out: Folder of the run folders, seed-1, seed-2, ….
     """

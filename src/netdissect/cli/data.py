@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from netdissect.cli.console import ProgressBars, format_cell, print_line, print_table
+from netdissect.cli.console import format_cell, print_line, print_table
 from netdissect.cli.data_import import add_import_commands
 from netdissect.cli.data_prepare import add_prepare_command, check_file
 from netdissect.cli.downloads import OwnRegistry, download_entries, print_registry
 from netdissect.cli.option_groups import OPTIONS, SEVERAL, SWITCH, describe_default
 from netdissect.errors import DataFileError
+from netdissect.progress import show_progress
 
 if TYPE_CHECKING:
     from netdissect.probe_sets.broden.check import CheckReport
@@ -68,7 +69,7 @@ def build(
     from netdissect.probe_sets.compile.build_broden import build_broden
 
     table = _find_color_table(color_table, quiet=quiet)
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         result = build_broden(
             sources, out, only=only or (), skip_missing=skip_missing, workers=workers, progress=bars, say=print_line,
             size=size, limit=limit, colors=colors, color_table=table, synonyms=synonyms, min_frequency=min_frequency,
@@ -94,7 +95,7 @@ def check(folder: str, /, *, workers: _Workers = _CPUS, quiet: _Quiet = False) -
     if is_prepared_file(path):
         check_file(path, workers=workers, quiet=quiet)
         return
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         report = check_probe_set(path, workers=workers, progress=bars)
     _print_check_report(report)
     if report.problems:
@@ -185,7 +186,7 @@ def synthetic(
     from netdissect.demo.world.world_folder import empty_folder
 
     try:
-        with empty_folder(out), ProgressBars(quiet=quiet) as bars:
+        with empty_folder(out), show_progress(not quiet) as bars:
             write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("interrupted; nothing was kept, the same command starts over") from interrupt

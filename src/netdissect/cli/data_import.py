@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.cli.option_groups import EXECUTION, OPTIONS, SEVERAL, SWITCH, as_parameters, describe_default
 from netdissect.probe_sets.set_options import SetOptions
+from netdissect.progress import show_progress
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -55,7 +56,7 @@ def _run_import(importer: str, shared: SharedOptions, *arguments: Any, **options
     from netdissect.probe_sets import importers
 
     options |= vars(shared.probe_set) | {"workers": shared.workers, "say": print_line}
-    with ProgressBars(quiet=shared.quiet) as bars:
+    with show_progress(not shared.quiet) as bars:
         result = getattr(importers, importer)(*arguments, **options, progress=bars)
     if shared.probe_set.preview:
         print_line(f"{result.folder / 'preview.html'} shows a few labeled images")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import OPTIONS, SWITCH, describe_default
 from netdissect.errors import DataFileError
+from netdissect.progress import show_progress
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -40,7 +41,7 @@ def prepare(
     from netdissect.probe_sets.prepared.prepare import prepare_probe_set
 
     try:
-        with ProgressBars(quiet=quiet) as bars:
+        with show_progress(not quiet) as bars:
             data = folder if "://" in folder else resolve_probe_set(folder)
             result = prepare_probe_set(data, out, images=images, workers=workers, progress=bars)
     except KeyboardInterrupt as interrupt:
@@ -57,7 +58,7 @@ def check_file(file: Path, *, workers: int, quiet: bool) -> None:
     """Check a prepared file, and print what was found."""
     from netdissect.probe_sets.prepared.prepared_check import check_prepared_file
 
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         report = check_prepared_file(file, workers=workers, progress=bars)
     print_line(f"{file}: {report.images:,} image{'' if report.images == 1 else 's'}, {report.concepts:,} concepts")
     for problem in report.problems[:20]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from netdissect.cli.console import ProgressBars, has_bars, measure_columns, print_closing, print_line
+from netdissect.cli.console import has_bars, measure_columns, print_closing, print_line
 from netdissect.cli.option_groups import SWITCH
+from netdissect.progress import show_progress
 
 
 def demo(
@@ -24,7 +25,7 @@ def demo(
     """
     from netdissect.demo.demonstrate import run_demo
 
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         found = run_demo(out, classic=classic, progress=bars)
     print_closing(found.trained)
     for line in found.describe_control(measure_columns(), bars=has_bars()):

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
+from netdissect.progress import show_progress
 
 
 def discriminate(
@@ -39,7 +40,7 @@ def discriminate(
             probe set that labels whole images.
         classes: File that lists the classes.
         labels: Table of images and their classes, a .csv.
-        layers: Layers of the run.
+        layers: Layers of the run, also by patterns.
         folds: Parts of the images, each held out once.
         seed: Seed of the division into folds.
         split: Use only images of this split, such as val.
@@ -50,7 +51,7 @@ def discriminate(
     """
     from netdissect.analyses.discriminate import discriminate
 
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         answer = discriminate(
             run, model, data, classes=classes, labels=labels, layers=layers, folds=folds, seed=seed, split=split,
             limit=limit, beside=beside or (), device=device, loading=loading, progress=bars,

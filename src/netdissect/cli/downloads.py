@@ -6,8 +6,9 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from netdissect.cli.console import ProgressBars, print_line, stdout
+from netdissect.cli.console import print_line, stdout
 from netdissect.cli.option_groups import describe_default
+from netdissect.progress import show_progress
 
 if TYPE_CHECKING:
     from netdissect.probe_sets.download.registry import RegistryEntry
@@ -65,7 +66,7 @@ def download_entries(
         print_line(f"{entry.name}: {entry.about}. License: {entry.license}. Cite: {entry.citation}.")
         if entry.note:
             print_line(f"{entry.name}: {entry.note}.")
-        with ProgressBars(quiet=quiet) as bars:
+        with show_progress(not quiet) as bars:
             for path in download_entry(name, entries, folder, keep=keep, progress=bars, say=print_line):
                 print_line(f"{name}: {path}")
 

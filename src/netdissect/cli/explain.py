@@ -8,9 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
 from netdissect.cli.run import print_run_location
+from netdissect.progress import show_progress
 
 #: Units that are named for every layer.
 _EXAMPLES = 3
@@ -39,7 +40,7 @@ def explain(
 
     Args:
         run: Run folder.
-        layers: Layers of the run.
+        layers: Layers of the run, also by patterns.
         units: Numbers of units in these layers.
         length: The most concepts of a formula, up to 5. Up to 3, the best is found exactly.
         shifts: How often the labels of other images are explained instead, to tell what a formula gains by chance.
@@ -53,7 +54,7 @@ def explain(
 
     network = None if model is None else load_network(model, **asdict(loading))
     names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         result = best_formulas.explain(
             run, network, data, layers=names, units=units, length=length, shifts=shifts, workers=workers, progress=bars
         )

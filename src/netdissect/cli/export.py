@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
+from netdissect.progress import show_progress
 
 
 def export(
@@ -36,7 +37,7 @@ def export(
         run: Run folder.
         out: Folder of the export, new or empty; an interrupted export in it goes on.
         data: Probe set, or any folder of images.
-        layers: Layers of the run.
+        layers: Layers of the run, also by patterns.
         activations: Every activation, as one .npy array per layer (images, units, rows, columns) or as Parquet.
         counts: Pixels of every unit's mask, of its label and of both, image by image.
         quantiles: Exact quantiles of every unit's activations.
@@ -47,7 +48,7 @@ def export(
     """
     from netdissect.analyses.export import export_activations
 
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         folder = export_activations(
             run, model, data, out=out, layers=layers, activations=activations, counts=counts, quantiles=quantiles,
             maxima=maxima, limit=limit, device=device, loading=loading, progress=bars,

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import MODEL, MODEL_RARE, SEVERAL, SWITCH, ModelOptions, describe_default
 from netdissect.cli.run import parse_projections
+from netdissect.progress import show_progress
 
 
 def look(
@@ -38,7 +39,7 @@ def look(
         words: The network that the run dissected, and images: files, or folders of images. MODEL may be left out for the
             bundled network.
         rows: Images of the run's probe set, by row in index.csv, from 0, or by name.
-        layers: Layers of the run.
+        layers: Layers of the run, also by patterns.
         out: Folder for the page and the maps; those of an earlier look are replaced.
         data: The run's probe set, if it was moved; needed for --rows only.
         threshold: Smallest score of a labeled unit, an IoU by default.
@@ -53,7 +54,7 @@ def look(
 
     names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
     model, images = split_words(words, has_rows=rows is not None)
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         seen = look_at(
             run, model, images, rows=rows, layers=names, data=data, threshold=threshold, out=out, masks=masks,
             device=device, projection=parse_projections(projection), loading=loading, progress=bars,

@@ -132,10 +132,11 @@ class ReleasedOptions:
         """Return the network with rotated layers and their names; both unchanged without --rotation_seed."""
         if self.rotation_seed is None:
             return network, layers
+        from netdissect.arguments import resolve_layer_names
         from netdissect.experiments.rotation_curve import rotate_layers
 
         return rotate_layers(
-            network, layers, [self.rotation_power], self.rotation_seed, near_axes=bool(self.rotation_unpermute),
+            network, resolve_layer_names(layers, network), [self.rotation_power], self.rotation_seed, near_axes=bool(self.rotation_unpermute),
             resolution=resolution,
         )  # fmt: skip
 

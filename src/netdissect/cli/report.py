@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
 from netdissect.cli.run import print_run_result
 from netdissect.errors import SettingsError
+from netdissect.progress import show_progress
 
 
 def report(
@@ -56,7 +57,7 @@ def report(
         result.save(run)
     if threshold is not None:
         result = replace(result, settings=replace(result.settings, threshold=threshold))
-    with ProgressBars(quiet=quiet) as bars:
+    with show_progress(not quiet) as bars:
         result.write_report(run, progress=bars, single_file=single_file, lite=lite, classic=classic)
     print_run_result(result, run)
     for name in ("report.html",) * single_file + ("report-lite.html",) * lite:

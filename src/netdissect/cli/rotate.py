@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from netdissect.cli.console import ProgressBars, print_line
+from netdissect.cli.console import print_line
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.cli.option_groups import (
     IS_MODEL,
@@ -24,6 +24,7 @@ from netdissect.cli.option_groups import (
 )
 from netdissect.cli.run import load_model_and_data, print_run_location, require_layers_and_data
 from netdissect.config import Settings
+from netdissect.progress import show_progress
 
 _ROTATION = Parameter(group=Group("Rotation", sort_key=2.5, help_formatter=HelpScreen()))
 
@@ -49,7 +50,7 @@ def rotate(
     All steps take one forward pass; rotation.svg, .pdf, .png and .csv show the counts.
 
     Args:
-        layers: Layers to rotate; netdissect layers MODEL lists them.
+        layers: Layers to rotate, also by patterns; netdissect layers MODEL lists them.
         data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
         out: Run folder.
         alphas: Powers of the rotation: 0 leaves the units as they are, 1 is a random basis.
@@ -68,7 +69,7 @@ def rotate(
     settings = Settings(**vars(method) | vars(execution))
     network, concepts, settings = load_model_and_data(model, replace(loading, seed=method.seed), data, settings, out)
     folder = out or Path("dissection") / f"{network.name}-rotation"
-    with ProgressBars(quiet=this_run.quiet) as bars:
+    with show_progress(not this_run.quiet) as bars:
         result = rotate_network(
             network, layers, concepts, alphas=alphas or ALPHAS, rotation_seed=rotation_seed, near_axes=near_axes,
             out=folder, fresh=this_run.fresh, progress=bars, settings=settings,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from netdissect.cli.console import ProgressBars, print_closing, print_line
+from netdissect.cli.console import print_closing, print_line
 from netdissect.cli.option_groups import (
     IS_MODEL,
     MODEL,
@@ -23,6 +23,7 @@ from netdissect.cli.option_groups import (
 from netdissect.cli.released_options import ReleasedOptions
 from netdissect.config import Settings
 from netdissect.errors import SettingsError
+from netdissect.progress import show_progress
 
 if TYPE_CHECKING:
     from netdissect.networks.load_options import LoadOptions
@@ -56,7 +57,7 @@ def run(
     """Dissect layers of a network: label every unit with the concept it detects, and write a report.
 
     Args:
-        layers: Layers to dissect; netdissect layers MODEL lists them.
+        layers: Layers to dissect, also by patterns: 'layer4.*', '*', last; netdissect layers MODEL lists them.
         data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
         out: Run folder.
         projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of
@@ -86,7 +87,7 @@ def run(
 
     from netdissect.api import dissect
 
-    with ProgressBars(quiet=this_run.quiet) as bars:
+    with show_progress(not this_run.quiet) as bars:
         result = dissect(
             network, layers, concepts, projection=projections, reference=reference, out=folder,
             fresh=this_run.fresh or released.recomputes, progress=bars, settings=settings,

@@ -50,7 +50,7 @@ def series(
 
     Args:
         weights: Checkpoints: files, or patterns such as 'runs/*.ckpt', in natural order (epoch_2 before epoch_10).
-        layers: Layers to dissect; netdissect layers MODEL lists them.
+        layers: Layers to dissect, also by patterns: 'layer4.*', '*', last; netdissect layers MODEL lists them.
         data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
         out: Folder of the run folders, which are named after the checkpoints.
         projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of

@@ -16,6 +16,8 @@ from netdissect.errors import FolderTakenError, SettingsError
 from netdissect.experiments.checkpoint_files import find_checkpoints, require_fit
 from netdissect.experiments.checkpoint_loader import CheckpointLoader
 from netdissect.io.names import make_portable_name
+from netdissect.progress import TitledProgress, require_progress, show_progress
+from netdissect.protocols import Progress
 from netdissect.results.run_folder import is_run_started
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
     from netdissect.networks.units.projection import Projections
-    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.protocols import ConceptSource
     from netdissect.results.run_result import Result
 
     #: The members of a series: a name, and a function that loads the network when its turn comes.
@@ -39,14 +41,14 @@ _LOG = logging.getLogger("netdissect")
 def dissect_series(
     model: str | nn.Module | Callable[[str], nn.Module | Network] | Iterable[tuple[str, nn.Module | Network]],
     weights: str | Path | Sequence[str | Path] | None,
-    layers: str | Sequence[str],
+    layers: str | Sequence[str] | None,
     data: str | Path | ConceptSource,
     *,
     preprocess: Preprocess | None = None,
     projection: Projections | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
     settings: Settings | None = None,
     **options: Unpack[SettingsDict],
 ) -> dict[str, Result]:
@@ -61,13 +63,15 @@ def dissect_series(
             ``weights=None``, names and networks: each is dissected before the next is asked for, so a training loop can
             yield one module again and again.
         weights: checkpoints: paths, or patterns such as ``"runs/*.ckpt"``, taken in natural order (epoch_2 before epoch_10).
-        layers: the layers to dissect, by name.
+        layers: the layers to dissect, by name or by patterns, as for `netdissect.dissect`.
         data: the probe set, as for `dissect`.
         preprocess: as for `dissect`.
         projection: as for `dissect`.
         out: folder of the run folders, which are named after the checkpoints; None writes nothing.
         fresh: replace the runs that the folders hold.
-        progress: shows how far each run is; True draws progress bars.
+        progress: shows how far each run is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         settings: all settings; None takes the paper's. Decoded images take as much memory as the setting ``memory`` allows,
             and then a temporary file in `out`; workers decode images anew for each checkpoint.
         options: single settings by name, such as ``quantile=0.01``.
@@ -90,6 +94,7 @@ def dissect_series(
     """
     settings = arguments.merge_settings(settings, options)
     preprocess = arguments.require_preprocess(preprocess)
+    require_progress(progress)
     concepts, settings, _ = api.check_inputs(data, settings, None)
     paths = None if weights is None else find_checkpoints(weights)
     where = None if out is None else require_series_folder(out, paths or ())
@@ -97,12 +102,13 @@ def dissect_series(
         _name_modules(model, preprocess) if paths is None else open_members(paths, _make_loader(model, preprocess))
     )
     total = None if paths is None else len(paths)
-    return dict(
-        dissect_members(
-            members, layers, concepts, settings, out=where, total=total, projection=projection, fresh=fresh,
-            progress=progress,
-        )
-    )  # fmt: skip
+    with show_progress(progress) as shown:
+        return dict(
+            dissect_members(
+                members, layers, concepts, settings, out=where, total=total, projection=projection, fresh=fresh,
+                progress=shown,
+            )
+        )  # fmt: skip
 
 
 def open_members(paths: Mapping[str, str], load: Callable[[str], Network]) -> Members:
@@ -121,7 +127,7 @@ def open_members(paths: Mapping[str, str], load: Callable[[str], Network]) -> Me
 
 def dissect_members(
     members: Members,
-    layers: str | Sequence[str],
+    layers: str | nn.Module | Sequence[str | nn.Module] | None,
     concepts: ConceptSource,
     settings: Settings,
     *,
@@ -129,20 +135,20 @@ def dissect_members(
     total: int | None = None,
     projection: Projections | None = None,
     fresh: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> Iterator[tuple[str, Result]]:
     """Dissect networks one after the other, and yield the name and the result of each as it is finished.
 
     Args:
         members: names and loaders of the networks.
-        layers: names of the layers.
+        layers: the layers, as for `netdissect.dissect`.
         concepts: the probe set, as `netdissect.api.check_inputs` returned it.
         settings: the settings that it returned.
         out: folder of the run folders.
         total: number of networks, if it is known.
         projection: as for `netdissect.dissect`.
         fresh: replace the runs that the folders hold.
-        progress: as for `netdissect.dissect`.
+        progress: as for `netdissect.dissect`; a Progress is told the name of each network too.
     """
     with contextlib.ExitStack() as stack:
         concepts = stack.enter_context(share_decoded(concepts, settings, out))
@@ -150,9 +156,10 @@ def dissect_members(
         for done, (name, load) in enumerate(members):
             folder = None if out is None else arguments.require_run_folder(out / name)
             _LOG.info("%s (%d%s)", name, done + 1, of)
+            shown = TitledProgress(progress, name) if isinstance(progress, Progress) else progress
             try:
                 result = api.dissect_checked(
-                    load(), layers, concepts, settings, folder, projection=projection, fresh=fresh, progress=progress
+                    load(), layers, concepts, settings, folder, projection=projection, fresh=fresh, progress=shown
                 )
             except KeyboardInterrupt as interrupt:
                 raise KeyboardInterrupt(

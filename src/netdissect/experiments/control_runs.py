@@ -9,6 +9,7 @@ from netdissect import api, arguments, model_loading
 from netdissect.bounds import describe_type, require_integer
 from netdissect.errors import SettingsError
 from netdissect.experiments.checkpoint_series import dissect_members, require_series_folder
+from netdissect.progress import require_progress, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,14 +29,14 @@ MAX_SEEDS = 100
 
 def control(
     model: str | nn.Module | Network | Callable[[int], nn.Module | Network],
-    layers: str | nn.Module | Sequence[str | nn.Module],
+    layers: str | nn.Module | Sequence[str | nn.Module] | None,
     data: str | Path | ConceptSource,
     *,
     seeds: int = 3,
     preprocess: Preprocess | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
     settings: Settings | None = None,
     **options: Unpack[SettingsDict],
 ) -> dict[str, Result]:
@@ -48,13 +49,15 @@ def control(
     Args:
         model: anything that the shell takes for MODEL; a module or a network, whose weights are drawn again in a copy; or a
             function that returns the untrained network, given a seed, which is torch's seed too while it is called.
-        layers: the layers to dissect, by name or as modules of the network.
+        layers: the layers to dissect, as for `netdissect.dissect`.
         data: the probe set, as for `dissect`.
         seeds: number of untrained networks, from 1 to 100; `reference` takes at least two.
         preprocess: as for `dissect`.
         out: folder of the run folders ``seed-1``, ``seed-2``, …; None writes nothing.
         fresh: replace the runs that the folders hold.
-        progress: shows how far each run is; True draws progress bars.
+        progress: shows how far each run is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         settings: all settings; None takes the paper's.
         options: single settings by name, such as ``quantile=0.01``.
 
@@ -73,16 +76,18 @@ def control(
         {name: run.detectors()["features.11"].unique for name, run in untrained.items()}
     """
     preprocess = arguments.require_preprocess(preprocess)
+    require_progress(progress)
     concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), None)
     draw, trained = _make_drawer(model, preprocess)
     members = name_untrained(draw, seeds)
     where = None if out is None else require_series_folder(out, members)
-    names = arguments.resolve_layer_names(layers, trained)
-    return dict(
-        dissect_members(
-            members.items(), names, concepts, settings, out=where, total=seeds, fresh=fresh, progress=progress
+    names = layers if trained is None else arguments.resolve_layer_names(layers, trained)
+    with show_progress(progress) as shown:
+        return dict(
+            dissect_members(
+                members.items(), names, concepts, settings, out=where, total=seeds, fresh=fresh, progress=shown
+            )
         )
-    )
 
 
 def name_untrained(draw: Callable[[int], Network], seeds: int) -> dict[str, Callable[[], Network]]:

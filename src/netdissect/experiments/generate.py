@@ -18,7 +18,7 @@ from netdissect.io import atomic, folders
 from netdissect.probe_sets.broden.reader import LATENTS_FILE
 from netdissect.probe_sets.compile.build_cache import PROBE_SET_FOLDER
 from netdissect.probe_sets.importers import from_segmenter
-from netdissect.protocols import NullProgress
+from netdissect.progress import require_progress, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +63,7 @@ def generate_probe_set(
     seed: int = 0,
     latents: NDArray[np.float32] | None = None,
     batch_size: int = 32,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **options: Any,
 ) -> Path:
     """Make a probe set from a generator's images, with the latent of each.
@@ -76,7 +76,9 @@ def generate_probe_set(
         seed: seed of the latents.
         latents: the latents, float32, shape (N, …); None draws them from a standard normal distribution.
         batch_size: images generated at a time.
-        progress: shows how far the work is.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         options: as for importers, such as ``category="object"`` (docs/broden.md).
 
     Returns:
@@ -96,6 +98,7 @@ def generate_probe_set(
         data = nd.generate_probe_set(generator, labeler, "dataset/gan", images=6, seed=0)
         result = nd.dissect(generator, ["layer4"], data)
     """
+    require_progress(progress)
     if images < 1 or batch_size < 1:
         raise SettingsError(f"images and batch_size must be at least 1, not {images} and {batch_size}")
     latents = generator.draw_latents(images, seed) if latents is None else np.asarray(latents, np.float32)
@@ -106,9 +109,9 @@ def generate_probe_set(
     folder = Path(out)
     if folders.find_owner(folder, PROBE_SET_FOLDER) == "ours":
         (folder / LATENTS_FILE).unlink(missing_ok=True)  # it belongs to the probe set that is replaced
-    with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary:
-        size = _write_images(generator, latents, Path(temporary), batch_size, progress or NullProgress())
-        merged: dict[str, Any] = {"name": "generated", "size": size, "progress": progress} | options
+    with tempfile.TemporaryDirectory(prefix="netdissect-") as temporary, show_progress(progress) as shown:
+        size = _write_images(generator, latents, Path(temporary), batch_size, shown)
+        merged: dict[str, Any] = {"name": "generated", "size": size, "progress": shown} | options
         from_segmenter(labeler, temporary, folder, **merged)
     atomic.write_bytes(folder / LATENTS_FILE, _encode_npy(_sort_by_row(folder, latents)))
     return folder

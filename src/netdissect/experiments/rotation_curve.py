@@ -82,7 +82,7 @@ class RotationResult:
 
 def rotate(
     model: nn.Module | str | Network,
-    layers: str | nn.Module | Sequence[str | nn.Module],
+    layers: str | nn.Module | Sequence[str | nn.Module] | None,
     data: str | Path | ConceptSource,
     *,
     alphas: Sequence[float] = ALPHAS,
@@ -91,7 +91,7 @@ def rotate(
     preprocess: Preprocess | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
     settings: Settings | None = None,
     **options: Unpack[SettingsDict],
 ) -> RotationResult:
@@ -99,7 +99,7 @@ def rotate(
 
     Args:
         model: as for `netdissect.dissect`.
-        layers: the layers to rotate, by name or as modules of the network.
+        layers: the layers to rotate, as for `netdissect.dissect`.
         data: the probe set, as for `netdissect.dissect`.
         alphas: the powers α: 0 leaves the units unchanged, 1 rotates by Q.
         rotation_seed: seed that Q is drawn from.
@@ -107,7 +107,9 @@ def rotate(
         preprocess: as for `netdissect.dissect`.
         out: folder to write the run into; None writes nothing.
         fresh: replace a run in the folder.
-        progress: shows how far the run is; True draws progress bars.
+        progress: shows how far the run is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         settings: all settings; None means the paper's.
         options: single settings by name, such as ``quantile=0.01``.
 
@@ -125,12 +127,15 @@ def rotate(
         rotation = nd.rotate(model, "layer4", "dataset/broden1_224", limit=6)
         [(alpha, found.unique) for alpha, found in rotation.detectors()["layer4"]]
     """
+    from netdissect import run
     from netdissect.networks.units.rotation import check_powers, name_rotated_layer
 
     check_powers(alphas, rotation_seed)
     concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), out)
     network = model_loading.as_network(model, arguments.require_preprocess(preprocess))
-    names = arguments.resolve_layer_names(layers, network)
+    names = arguments.resolve_layer_names(
+        layers, network, lambda: run.choose_input_size(network, concepts.image_size, settings.resolution)
+    )
     rotated, probed = rotate_layers(
         network, names, alphas, rotation_seed, near_axes=near_axes, resolution=settings.resolution
     )

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netdissect.errors import RunError
-from netdissect.protocols import NullProgress
+from netdissect.progress import show_progress
 from netdissect.report import notebook, strips
 from netdissect.report.card import write_model_card
 from netdissect.report.embedded_page import EmbeddedPage, embed_unit_page
@@ -128,16 +128,15 @@ class ReportPresenter:
         self,
         run: Result,
         folder: Path,
-        progress: Progress | None,
+        progress: Progress | bool,
         *,
         single_file: bool = False,
         lite: bool = False,
         classic: bool | None = None,
     ) -> Path:
         """Write the images and the HTML report into a run's folder."""
-        return write_report(
-            run, folder, self.images, progress or NullProgress(), single_file=single_file, lite=lite, classic=classic
-        )
+        with show_progress(progress) as shown:
+            return write_report(run, folder, self.images, shown, single_file=single_file, lite=lite, classic=classic)
 
     def publish_report(self, run: Result, html: Path, folder: Path, address: str) -> Path:
         """Copy the report in `html` into a folder as a static site; return the site's first page."""

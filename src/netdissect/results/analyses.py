@@ -50,7 +50,7 @@ class Analyses(Protocol):
         length: int,
         shifts: int,
         workers: int | None,
-        progress: Progress | bool | None,
+        progress: Progress | bool,
     ) -> Result:
         """Return the run with the best formula of every unit (`Result.explain`)."""
         ...
@@ -69,7 +69,7 @@ class Analyses(Protocol):
         device: str,
         preprocess: Preprocess | None,
         projection: Projections | None,
-        progress: Progress | bool | None,
+        progress: Progress | bool,
     ) -> LookResult:
         """Find which labeled units fire in images, and where (`netdissect.look`)."""
         ...

@@ -61,7 +61,7 @@ class Presenter(Protocol):
         self,
         run: Result,
         folder: Path,
-        progress: Progress | None,
+        progress: Progress | bool,
         *,
         single_file: bool = False,
         lite: bool = False,

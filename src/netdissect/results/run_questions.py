@@ -43,7 +43,7 @@ class RunQuestions:
         length: int = 3,
         shifts: int = 5,
         workers: int | None = None,
-        progress: Progress | bool | None = None,
+        progress: Progress | bool = True,
     ) -> Result:
         """Find every unit's best formula of concepts (docs/formulas.md); the arguments are those of `netdissect.explain`.
 
@@ -75,7 +75,7 @@ class RunQuestions:
         device: str = "auto",
         preprocess: Preprocess | None = None,
         projection: Projections | None = None,
-        progress: Progress | bool | None = None,
+        progress: Progress | bool = True,
     ) -> LookResult:
         """Find which labeled units fire in images, and where; arguments and errors are those of `netdissect.look`."""
         return self._require_analyses().look(

@@ -234,7 +234,7 @@ class Result(RunQuestions):
         single_file: bool = False,
         lite: bool = False,
         classic: bool | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool = True,
     ) -> Path:
         """Write the images and the HTML report into a run's folder.
 
@@ -244,7 +244,9 @@ class Result(RunQuestions):
             single_file: also write the whole report as one file, ``report.html``.
             lite: also write a smaller single file to send, ``report-lite.html``.
             classic: also write the released code's pages, a strip for every unit; None keeps those that the report has.
-            progress: shows how far the work is.
+            progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+                seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+                is told instead.
 
         Returns:
             the report's first page; the single file, the smaller one, if one was requested.

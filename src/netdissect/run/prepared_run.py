@@ -87,7 +87,7 @@ def prepare_run(
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(RayCluster(settings.address)) if settings.runtime == "ray" else None
         device = resolve_device(settings.device, cluster)
-        size, notes = _choose_input_size(network, concepts.image_size, settings.resolution)
+        size, notes = _describe_input_size(network, concepts.image_size, settings.resolution)
         if settings.precision != "fp32":
             notes.append(f"the network ran in {settings.precision}, which changes some labels")
         fingerprint = network.fingerprint()
@@ -165,11 +165,16 @@ def _settle_linear(settings: Settings, execution: Execution, source: ActivationS
     return replace(settings, linear=linear), replace(execution, linear=linear)
 
 
-def _choose_input_size(
+def choose_input_size(network: Network, image_size: tuple[int, int], resolution: int | None) -> tuple[int, int]:
+    """Return height and width of the network's input for images of a size, or as ``--resolution`` asks."""
+    return (resolution, resolution) if resolution else network.size_for(image_size)
+
+
+def _describe_input_size(
     network: Network, image_size: tuple[int, int], resolution: int | None
 ) -> tuple[tuple[int, int], list[str]]:
     """Return height and width of the network's input, and notes if it differs from the images' or the network's own."""
-    size = (resolution, resolution) if resolution else network.size_for(image_size)
+    size = choose_input_size(network, image_size, resolution)
     own_size, notes = network.input_size, list(network.remarks())
     if size != image_size:
         why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"

@@ -29,7 +29,7 @@ def build_broden(
     only: Sequence[str] = (),
     skip_missing: bool = False,
     workers: int = 1,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
     say: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> BuildResult:
@@ -41,7 +41,9 @@ def build_broden(
         only: names of the sources to use; empty uses all that exist.
         skip_missing: leave out images whose files are missing.
         workers: number of processes.
-        progress: reports the progress of each phase; True draws progress bars.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         say: receives messages about a probe set or an unfinished build in `out`.
         options: fields of `BuildOptions` by name, such as ``size=227`` or ``limit=100``.
 

@@ -38,12 +38,14 @@ class ImportOptions(SetOptions):
     Attributes:
         rename: a table, or in Python also a mapping from the name of a class to its new name and category.
         workers: worker processes.
-        progress: receives the progress of the work; True shows progress bars.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
         say: is called with sentences about what was found and what was left out.
     """
 
     workers: int = 1
-    progress: Progress | bool | None = None
+    progress: Progress | bool = True
     say: Callable[[str], None] = _ignore_message
 
     def __post_init__(self) -> None:
@@ -136,7 +138,7 @@ class ImportOptionsDict(TypedDict, total=False):
     min_coverage: float
     skip_missing: bool
     workers: int
-    progress: Progress | bool | None
+    progress: Progress | bool
     say: Callable[[str], None]
 
 

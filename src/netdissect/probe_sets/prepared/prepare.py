@@ -79,7 +79,7 @@ def prepare_probe_set(
     *,
     images: str | int = "original",
     workers: int = 1,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> PreparedResult:
     """Write a probe set into one file, which is read in its place: without decoding labels, and by copying one file.
 
@@ -89,7 +89,9 @@ def prepare_probe_set(
         images: ``original`` keeps the images as the files they are; a number decodes them and scales them to that side in
             pixels, for networks of that input size alone.
         workers: number of processes.
-        progress: True shows progress bars; or receives the progress.
+        progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
+            seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
+            is told instead.
 
     Raises:
         DataError: a subclass, if the probe set is damaged, or `out` is another file.

@@ -188,7 +188,7 @@ def test_masks_of_other_names_are_reported_with_an_example(masked):
         ({"train": float("nan")}, "--train must lie between 0 and 1, a share of the images, not nan"),
         ({"min_coverage": float("nan")}, "--min-coverage must be a number of at least 0, not nan"),
         ({"limit": -1}, "--limit must be at least 1, not -1"),
-        ({"progress": "bar"}, "progress= takes True, or an object with the methods start"),
+        ({"progress": "bar"}, "progress= takes True or False, or an object with the methods start"),
         ({"preview": -1}, "--preview must be at least 0, not -1"),
         ({"workers": 100_000}, "--workers must be at most 4,096, not 100,000"),
         ({"rename": {"cow": ("x", "")}}, "no class has this name"),
@@ -200,10 +200,11 @@ def test_options_that_mean_nothing_are_reported(masked, options, told):
 
 
 def test_progress_true_draws_bars_of_a_set_that_is_made(masked, monkeypatch):
-    from netdissect import progress
+    from netdissect import consoles, progress_bars
 
     started = []
-    monkeypatch.setattr(progress.ProgressBars, "start", lambda self, task, total: started.append(task))
+    monkeypatch.setattr(consoles, "is_terminal", lambda: True)
+    monkeypatch.setattr(progress_bars.ProgressBars, "start", lambda self, task, total: started.append(task))
     from_masks(masked, progress=True)
     assert "images" in started and "preview" in started
 
