@@ -62,8 +62,8 @@ def test_modules_that_match_and_are_no_layers_are_left_out_and_said(caplog):
 
 
 def test_a_pattern_without_a_layer_says_what_is_nearest():
-    with pytest.raises(UnknownLayerError, match=r"no layer that 'bloks.1\*' matches: did you mean blocks.1"):
-        expand(["bloks.1*"])
+    with pytest.raises(UnknownLayerError, match=r"no layer that 'blcks.1\*' matches: did you mean blocks.1"):
+        expand(["blcks.1*"])
     with pytest.raises(
         UnknownLayerError, match=r"matches no layer of Parts, only modules that netdissect layers does not list: unused"
     ):
