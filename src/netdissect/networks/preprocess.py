@@ -39,6 +39,11 @@ class Preprocess:
     grey: bool = False
     note: str = ""
 
+    def __post_init__(self) -> None:
+        """Turn means and standard deviations that are lists, tuples or other arrays into arrays of float32."""
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), np.float32))
+
     @property
     def depth(self) -> int:
         """Number of input channels."""

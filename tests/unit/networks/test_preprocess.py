@@ -81,3 +81,9 @@ def test_it_says_what_it_does():
     assert Preprocess(unit=2, mean=three(0, 0, 1), std=three(1, 1, 2), note="ours").describe() == (
         "RGB, times 2, mean 0 0 1, std 1 1 2 (ours)"
     )
+
+
+def test_means_may_be_lists_or_tuples_of_numbers():
+    images = torch.full((1, 2, 2, 3), 255, dtype=torch.uint8)
+    x = Preprocess(mean=(0.5, 0.5, 0.5), std=[0.25, 0.5, 1])(images)
+    assert x[0, :, 0, 0].tolist() == [2.0, 1.0, 0.5]
