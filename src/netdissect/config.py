@@ -153,6 +153,7 @@ class ExecutionSettings(CheckedSettings):
         none="the run folder",
         aliases=("--artifacts",),
         rare=True,
+        path=True,
     )
     shard_size: int | None = declare_option(
         None, "Images per shard, the piece of work that an interrupted run keeps.", none="256, or eight batches", bounds=(1, MAX_IMAGES),

@@ -26,6 +26,7 @@ def declare_option(
     paper: str | None = None,
     aliases: tuple[str, ...] = (),
     rare: bool = False,
+    path: bool = False,
     parse: Callable[[str], Any] | None = None,
 ) -> Any:
     """Return the dataclass field of an option.
@@ -39,13 +40,14 @@ def declare_option(
         paper: the paper's value, for the error message.
         aliases: other spellings on the command line.
         rare: whether ``--help`` leaves it out and only ``--help-all`` shows it.
+        path: whether it may name files or folders.
         parse: function that parses the word typed on the command line; None parses it by its type.
     """
     return field(
         default=default,
         metadata={
             "help": text, "none": none, "bounds": bounds, "inclusive": inclusive, "paper": paper, "aliases": aliases,
-            "rare": rare, "parse": parse,
+            "rare": rare, "path": path, "parse": parse,
         },
     )  # fmt: skip
 

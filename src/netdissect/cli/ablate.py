@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
 from netdissect.cli.run import print_run_location
+from netdissect.cli.typed_words import PATHS
 from netdissect.progress import show_progress
 from netdissect.results.ablation import Replacement
 
@@ -19,7 +20,9 @@ def ablate(
     model: Annotated[str | None, IS_MODEL, describe_default("the bundled network")] = None,
     /,
     *,
-    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL), describe_default("the run's")] = None,
+    data: Annotated[
+        str | None, PATHS, Parameter(["--data", "--dataset"], group=MODEL), describe_default("the run's")
+    ] = None,
     labels: Annotated[
         Path | None, Parameter(group=MODEL), describe_default("folders, or labels of whole images")
     ] = None,

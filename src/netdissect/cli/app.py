@@ -12,9 +12,9 @@ import logging
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
-from cyclopts import UNSET, App, CycloptsError, Parameter, Token, convert
+from cyclopts import App, CycloptsError, Parameter
 
 import netdissect
 from netdissect.cli import environment
@@ -36,6 +36,7 @@ from netdissect.cli.rotate import rotate
 from netdissect.cli.run import run
 from netdissect.cli.series import series
 from netdissect.cli.track import track
+from netdissect.cli.typed_words import convert_words, expand_paths
 from netdissect.cli.units import units
 from netdissect.cli.zoo import zoo
 from netdissect.consoles import SafeConsole
@@ -48,31 +49,18 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def _convert_words(kind: Any, tokens: Sequence[Token]) -> Any:
-    """Return the value that was typed.
-
-    An integer with a fraction (2.5) is refused, not rounded. An empty word, which an unset shell variable leaves, is
-    refused too: as a path, it would mean the current folder.
-    """
-    if any(token.value == "" and token.implicit_value is UNSET for token in tokens):
-        raise ValueError("an empty word was given; type a value, or a dot for the current folder")
-    for token in tokens if int in (kind, *get_args(kind)) else ():
-        number = token.value.strip()
-        if "." in number and number.rstrip("0")[-1:] != ".":
-            raise ValueError(f"{number} is not a whole number")
-    return convert(kind, tokens)
-
-
 app = App(
     name="netdissect",
     help="Network Dissection for any vision network: which concept does each unit detect?",
     help_epilogue=EPILOGUE,
     version=netdissect.__version__,
+    version_flags=["--version", "-V"],
     suppress_keyboard_interrupt=False,
     result_action="return_value",
     console=SafeConsole(),
-    default_parameter=Parameter(converter=_convert_words),
+    default_parameter=Parameter(converter=convert_words),
     group_parameters=OPTIONS,
+    config=[expand_paths],
 )
 app.command(demo)
 app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")

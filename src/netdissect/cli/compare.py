@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
+from netdissect.cli.typed_words import PATHS
 
 
 def compare(
-    *sources: str,
+    *sources: Annotated[str, PATHS],
     out: Path = Path("comparison.svg"),
     definition: Annotated[
         Literal["label", "category"] | None, describe_default("label, unless a source is the paper's .mat")

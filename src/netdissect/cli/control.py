@@ -20,6 +20,7 @@ from netdissect.cli.option_groups import (
     describe_default,
 )
 from netdissect.cli.run import print_run_result, require_layers_and_data
+from netdissect.cli.typed_words import PATHS
 from netdissect.config import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def control(
     *,
     seeds: Annotated[int, Parameter(group=MODEL)] = 3,
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer", "-l"], group=MODEL), SEVERAL] = None,
-    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
+    data: Annotated[str | None, PATHS, Parameter(["--data", "--dataset"], group=MODEL)] = None,
     out: Annotated[Path | None, Parameter(group=MODEL), describe_default("dissection/MODEL-control")] = None,
     loading: ModelOptions = ModelOptions(),
     method: MethodOptions = MethodOptions(),

@@ -13,6 +13,7 @@ from netdissect.cli.data_import import add_import_commands
 from netdissect.cli.data_prepare import add_prepare_command, check_file
 from netdissect.cli.downloads import OwnRegistry, download_entries, print_registry
 from netdissect.cli.option_groups import OPTIONS, SEVERAL, SWITCH, describe_default
+from netdissect.cli.typed_words import PATHS
 from netdissect.errors import DataFileError
 from netdissect.progress import show_progress
 
@@ -40,9 +41,9 @@ def build(
     limit: Annotated[int | None, describe_default("all")] = None,
     colors: bool = True,
     color_table: Annotated[
-        str | None, Parameter(["--color-table", "--colour-table"]), describe_default("a built-in model")
+        str | None, PATHS, Parameter(["--color-table", "--colour-table"]), describe_default("a built-in model")
     ] = None,
-    synonyms: str = "broden1",
+    synonyms: Annotated[str, PATHS] = "broden1",
     min_frequency: int = 10,
     min_coverage: float = 0.5,
     skip_missing: Annotated[bool, SWITCH] = False,
@@ -79,7 +80,7 @@ def build(
 
 
 @data.command
-def check(folder: str, /, *, workers: _Workers = _CPUS, quiet: _Quiet = False) -> None:
+def check(folder: Annotated[str, PATHS], /, *, workers: _Workers = _CPUS, quiet: _Quiet = False) -> None:
     """Check every table, image and label map of a probe set, and summarize its labels.
 
     Args:

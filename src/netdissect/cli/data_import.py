@@ -13,6 +13,7 @@ from cyclopts import Group, Parameter
 from netdissect.cli.console import print_line
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.cli.option_groups import EXECUTION, OPTIONS, SEVERAL, SWITCH, as_parameters, describe_default
+from netdissect.cli.typed_words import PATHS
 from netdissect.probe_sets.set_options import SetOptions
 from netdissect.progress import show_progress
 
@@ -184,7 +185,7 @@ def from_ade(folder: Path, /, *, out: Path, shared: SharedOptions = SharedOption
 
 
 def from_hf(
-    dataset: str,
+    dataset: Annotated[str, PATHS],
     /,
     *,
     out: Path,
@@ -226,7 +227,7 @@ def from_labels(folder: Path, /, *, out: Path, shared: SharedOptions = SharedOpt
 
 
 def from_segmenter(
-    model: str,
+    model: Annotated[str, PATHS],
     photos: Path,
     /,
     *,
@@ -261,7 +262,7 @@ def from_words(
     *,
     concepts: str,
     out: Path,
-    model: str = "hf:CIDAS/clipseg-rd64-refined",
+    model: Annotated[str, PATHS] = "hf:CIDAS/clipseg-rd64-refined",
     threshold: float = 0.5,
     device: str = "auto",
     shared: SharedOptions = SharedOptions(),

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import OPTIONS, SWITCH, describe_default
+from netdissect.cli.typed_words import PATHS
 from netdissect.errors import DataFileError
 from netdissect.progress import show_progress
 
@@ -20,7 +21,7 @@ _CPUS = os.cpu_count() or 1
 
 
 def prepare(
-    folder: str,
+    folder: Annotated[str, PATHS],
     /,
     *,
     out: Annotated[Path | None, describe_default("beside the folder, as FOLDER.arrow")] = None,

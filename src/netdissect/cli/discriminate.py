@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
+from netdissect.cli.typed_words import PATHS
 from netdissect.progress import show_progress
 
 
@@ -17,7 +18,7 @@ def discriminate(
     model: Annotated[str | None, IS_MODEL] = None,
     /,
     *,
-    data: Annotated[str | None, Parameter(["--data", "-s"]), describe_default("the run's probe set")] = None,
+    data: Annotated[str | None, PATHS, Parameter(["--data", "-s"]), describe_default("the run's probe set")] = None,
     classes: Annotated[Path | None, describe_default("the names that the images have")] = None,
     labels: Annotated[Path | None, describe_default("class folders, or labels of whole images")] = None,
     layers: Annotated[list[str] | None, Parameter(["--layers", "-l"]), SEVERAL, describe_default("all")] = None,

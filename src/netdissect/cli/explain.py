@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
 from netdissect.cli.run import print_run_location
+from netdissect.cli.typed_words import PATHS
 from netdissect.progress import show_progress
 
 #: Units that are named for every layer.
@@ -28,7 +29,7 @@ def explain(
     units: Annotated[list[int] | None, SEVERAL, describe_default("all")] = None,
     length: int = 3,
     shifts: int = 5,
-    data: Annotated[str | None, Parameter(group=MODEL), describe_default("the run's")] = None,
+    data: Annotated[str | None, PATHS, Parameter(group=MODEL), describe_default("the run's")] = None,
     workers: Annotated[int | None, describe_default("the run's")] = None,
     loading: ModelOptions = ModelOptions(),
     quiet: Annotated[bool, SWITCH] = False,

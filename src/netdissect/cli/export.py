@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import IS_MODEL, SEVERAL, SWITCH, ModelOptions, describe_default
+from netdissect.cli.typed_words import PATHS
 from netdissect.progress import show_progress
 
 
@@ -18,7 +19,7 @@ def export(
     /,
     *,
     out: Path,
-    data: Annotated[str | None, Parameter(["--data", "-s"]), describe_default("the run's probe set")] = None,
+    data: Annotated[str | None, PATHS, Parameter(["--data", "-s"]), describe_default("the run's probe set")] = None,
     layers: Annotated[list[str] | None, Parameter(["--layers", "-l"]), SEVERAL, describe_default("all")] = None,
     activations: Annotated[
         Literal["npy", "parquet"] | None, Parameter(["--activations", "--export-activations"]), describe_default("none")

@@ -10,23 +10,26 @@ from cyclopts import Parameter
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import MODEL, MODEL_RARE, SEVERAL, SWITCH, ModelOptions, describe_default
 from netdissect.cli.run import parse_projections
+from netdissect.cli.typed_words import PATHS
 from netdissect.progress import show_progress
 
 
 def look(
     run: Annotated[Path, Parameter(group=MODEL)],
     /,
-    *words: Annotated[str, Parameter(name="MODEL IMAGE", group=MODEL)],
+    *words: Annotated[str, PATHS, Parameter(name="MODEL IMAGE", group=MODEL)],
     rows: Annotated[list[str] | None, SEVERAL, describe_default("none")] = None,
     layers: Annotated[
         list[str] | None, Parameter(["--layers", "--layer"]), SEVERAL, describe_default("the run's")
     ] = None,
     out: Path = Path("look"),
-    data: Annotated[str | None, describe_default("the run's")] = None,
+    data: Annotated[str | None, PATHS, describe_default("the run's")] = None,
     threshold: Annotated[float | None, describe_default("the run's")] = None,
     masks: Annotated[bool, Parameter(negative="--no-masks", show_default=False)] = True,
     device: str = "auto",
-    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
+    projection: Annotated[
+        list[str] | None, PATHS, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")
+    ] = None,
     quiet: Annotated[bool, SWITCH] = False,
     loading: ModelOptions = ModelOptions(),
 ) -> None:

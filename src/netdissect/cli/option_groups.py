@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 from cyclopts import Group, Parameter
 
 from netdissect.cli.help_screen import HelpScreen
+from netdissect.cli.typed_words import PATHS
 from netdissect.config import ExecutionSettings, MethodSettings
 from netdissect.networks.load_options import LoadOptions
 
@@ -28,7 +29,7 @@ SWITCH = Parameter(negative="")
 SEVERAL = Parameter(consume_multiple=True, negative_iterable="")
 
 #: MODEL of every command that takes one; `HelpScreen` lists what it may be.
-IS_MODEL = Parameter(group=MODEL, help="A network.")
+IS_MODEL = Parameter.combine(PATHS, Parameter(group=MODEL, help="A network."))
 
 
 def describe_default(text: str) -> Parameter:
@@ -67,6 +68,8 @@ def _make_parameter(item: Field[Any], group: Group, *, parse: bool) -> Parameter
         more["show_default"] = lambda default: none if default is None else str(default)
     if read is not None:
         more["converter"] = lambda _, tokens: read(tokens[0].value)
+    if item.metadata.get("path"):
+        more["converter"] = PATHS.converter
     if item.default is False:
         more["negative"] = ""
     if not parse:

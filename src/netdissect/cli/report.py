@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import SEVERAL, SWITCH, describe_default
 from netdissect.cli.run import print_run_result
+from netdissect.cli.typed_words import PATHS
 from netdissect.errors import SettingsError
 from netdissect.progress import show_progress
 
@@ -17,7 +18,7 @@ def report(
     /,
     *,
     threshold: Annotated[float | None, describe_default("the run's")] = None,
-    reference: Annotated[list[str] | None, SEVERAL, describe_default("none")] = None,
+    reference: Annotated[list[str] | None, PATHS, SEVERAL, describe_default("none")] = None,
     single_file: Annotated[bool, SWITCH] = False,
     lite: Annotated[bool, SWITCH] = False,
     classic: Annotated[bool, SWITCH] = False,

@@ -23,6 +23,7 @@ from netdissect.cli.option_groups import (
     describe_default,
 )
 from netdissect.cli.run import load_model_and_data, print_run_location, require_layers_and_data
+from netdissect.cli.typed_words import PATHS
 from netdissect.config import Settings
 from netdissect.progress import show_progress
 
@@ -34,7 +35,7 @@ def rotate(
     /,
     *,
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer"], group=MODEL), SEVERAL] = None,
-    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
+    data: Annotated[str | None, PATHS, Parameter(["--data", "--dataset"], group=MODEL)] = None,
     out: Annotated[Path | None, Parameter(group=MODEL), describe_default("dissection/MODEL-rotation")] = None,
     alphas: Annotated[list[float] | None, _ROTATION, SEVERAL, describe_default("0 0.2 0.4 0.6 0.8 1")] = None,
     rotation_seed: Annotated[int, _ROTATION] = 1,

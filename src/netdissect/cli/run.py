@@ -21,6 +21,7 @@ from netdissect.cli.option_groups import (
     describe_default,
 )
 from netdissect.cli.released_options import ReleasedOptions
+from netdissect.cli.typed_words import PATHS
 from netdissect.config import Settings
 from netdissect.errors import SettingsError
 from netdissect.progress import show_progress
@@ -39,12 +40,16 @@ def run(
     layers: Annotated[
         list[str] | None, Parameter(["--layers", "--layer", "-l", "--blobs"], group=MODEL), SEVERAL
     ] = None,
-    data: Annotated[str | None, Parameter(["--data", "--dataset", "-s"], group=MODEL)] = None,
+    data: Annotated[str | None, PATHS, Parameter(["--data", "--dataset", "-s"], group=MODEL)] = None,
     out: Annotated[
         Path | None, Parameter(["--out", "--directory"], group=MODEL), describe_default("dissection/MODEL")
     ] = None,
-    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
-    reference: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
+    projection: Annotated[
+        list[str] | None, PATHS, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")
+    ] = None,
+    reference: Annotated[
+        list[str] | None, PATHS, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")
+    ] = None,
     export_activations: Annotated[
         Literal["npy", "parquet"] | None, Parameter(group=MODEL_RARE), describe_default("none")
     ] = None,

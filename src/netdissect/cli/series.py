@@ -21,6 +21,7 @@ from netdissect.cli.option_groups import (
     describe_default,
 )
 from netdissect.cli.run import parse_projections, print_run_result, require_layers_and_data
+from netdissect.cli.typed_words import PATHS, PATTERNS
 from netdissect.config import Settings
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ def series(
     /,
     *,
     weights: Annotated[
-        list[str] | None, Parameter(["--weights", "-w"], group=MODEL), SEVERAL, describe_default("none")
+        list[str] | None, PATTERNS, Parameter(["--weights", "-w"], group=MODEL), SEVERAL, describe_default("none")
     ] = None,
     layers: Annotated[list[str] | None, Parameter(["--layers", "--layer", "-l"], group=MODEL), SEVERAL] = None,
-    data: Annotated[str | None, Parameter(["--data", "--dataset"], group=MODEL)] = None,
+    data: Annotated[str | None, PATHS, Parameter(["--data", "--dataset"], group=MODEL)] = None,
     out: Annotated[Path | None, Parameter(group=MODEL), describe_default("dissection/MODEL-series")] = None,
-    projection: Annotated[list[str] | None, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")] = None,
+    projection: Annotated[
+        list[str] | None, PATHS, Parameter(group=MODEL_RARE), SEVERAL, describe_default("none")
+    ] = None,
     loading: PreprocessOptions = PreprocessOptions(),
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import SEVERAL, describe_default
+from netdissect.cli.typed_words import PATHS
 
 
 def track(
-    *sources: str,
+    *sources: Annotated[str, PATHS],
     out: Path = Path("track.svg"),
     definition: Literal["label", "category"] = "label",
     threshold: float = 0.04,

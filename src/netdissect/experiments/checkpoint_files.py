@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import glob
 import os
 import warnings
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from netdissect.bounds import format_value
 from netdissect.errors import SettingsError
 from netdissect.io.names import make_natural_key, make_portable_name
+from netdissect.io.path_words import expand_home, expand_pattern, has_pattern_sign
 from netdissect.networks.kinds import SPELLINGS
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ def _expand_word(word: object) -> list[str]:
     """Return the paths that a path or a pattern stands for."""
     if not isinstance(word, (str, os.PathLike)) or not isinstance(os.fspath(word), str):
         raise SettingsError(f"--weights takes paths and patterns, not {format_value(word)}")
-    path = os.path.expanduser(os.fspath(word))  # noqa: PTH111 - the word stays as it was typed
-    if os.path.lexists(path) or not any(sign in path for sign in "*?["):
+    path = expand_home(os.fspath(word))
+    if os.path.lexists(path) or not has_pattern_sign(path):
         return [path]
-    found = [match for match in glob.glob(path, recursive=True) if not os.path.isdir(match)]  # noqa: PTH112, PTH207
+    found = [match for match in expand_pattern(path) if os.path.isfile(match)]  # noqa: PTH113 - the word stays as it was typed
     if not found:
         raise SettingsError(f"--weights {path}: no file matches this pattern; check the path and the suffix")
     return found

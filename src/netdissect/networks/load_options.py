@@ -29,10 +29,12 @@ class LoadOptions:
     """How a model is loaded: its architecture and weights, and how images become its input."""
 
     arch: str | None = declare_option(None, "Architecture of a state dict, such as torchvision:resnet18.", none="none")
-    weights: str | None = declare_option(None, "Weights file, or random.", none="MODEL's own", aliases=("-w",))
+    weights: str | None = declare_option(
+        None, "Weights file, or random.", none="MODEL's own", aliases=("-w",), path=True
+    )
     mean: Sequence[str] | None = declare_option(
         None, "Mean of the input, in its channel order: 3 numbers, or a .npy or .binaryproto file.", none="MODEL's own",
-        rare=True,
+        rare=True, path=True,
     )  # fmt: skip
     std: Sequence[str] | None = declare_option(
         None, "Standard deviation of the input, divided by after subtracting the mean.", none="MODEL's own", rare=True
