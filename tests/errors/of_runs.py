@@ -23,6 +23,31 @@ def _(desk):
     return desk.run("--quantile", "5")
 
 
+@mistake("a key in a config file that is no option")
+def _(desk):
+    (desk.folder / "run.toml").write_text("thresold = 0.1")
+    return desk.run("--config", desk.folder / "run.toml")
+
+
+@mistake("a config file that is not TOML")
+def _(desk):
+    (desk.folder / "run.toml").write_text("threshold: 0.1")
+    return desk.run("--config", desk.folder / "run.toml")
+
+
+@mistake("`--save-config` over another file")
+def _(desk):
+    (desk.folder / "run.toml").write_text("")
+    return desk.run("--save-config", desk.folder / "run.toml")
+
+
+@mistake("a pattern of several paths where one is expected")
+def _(desk):
+    for name in ("set_1", "set_2"):
+        (desk.folder / name).mkdir()
+    return desk.run(data=desk.folder / "set_*")
+
+
 @mistake("a number larger than any machine can use")
 def _(desk):
     return desk.run("--threads", "1000000")

@@ -20,6 +20,7 @@ import netdissect
 from netdissect.cli import environment
 from netdissect.cli.ablate import ablate
 from netdissect.cli.compare import compare
+from netdissect.cli.config_file import hold_config, read_config
 from netdissect.cli.console import LogPrinter, print_error
 from netdissect.cli.control import control
 from netdissect.cli.data import data
@@ -60,7 +61,7 @@ app = App(
     console=SafeConsole(),
     default_parameter=Parameter(converter=convert_words),
     group_parameters=OPTIONS,
-    config=[expand_paths],
+    config=[expand_paths, read_config, expand_paths, hold_config],
 )
 app.command(demo)
 app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from netdissect.cli.config_file import ConfigOptions
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import (
     IS_MODEL,
@@ -39,6 +40,7 @@ def control(
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
     this_run: RunOptions = RunOptions(),
+    config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Dissect untrained networks of MODEL's architecture; images and labels are decoded once.
 
@@ -69,6 +71,7 @@ def control(
     print_line(f"{first.source}: {first.preprocess.describe()}")
     folder = checkpoint_series.require_series_folder(out or Path("dissection") / f"{first.name}-control", members)
     del first
+    config.save()
     for name, result in checkpoint_series.dissect_members(
         members.items(), layers, concepts, settings, out=folder, total=seeds, fresh=this_run.fresh,
         progress=not this_run.quiet,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from netdissect.cli.config_file import ConfigOptions
 from netdissect.cli.console import print_line
 from netdissect.cli.help_screen import HelpScreen
 from netdissect.cli.option_groups import (
@@ -45,6 +46,7 @@ def rotate(
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
     this_run: RunOptions = RunOptions(),
+    config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Rotate a layer's units away from their axes in steps, and count the detectors of each step (paper, § 4.2).
 
@@ -69,6 +71,7 @@ def rotate(
     check_powers(alphas or ALPHAS, rotation_seed)
     settings = Settings(**vars(method) | vars(execution))
     network, concepts, settings = load_model_and_data(model, replace(loading, seed=method.seed), data, settings, out)
+    config.save()
     folder = out or Path("dissection") / f"{network.name}-rotation"
     with show_progress(not this_run.quiet) as bars:
         result = rotate_network(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from netdissect.cli.config_file import ConfigOptions
 from netdissect.cli.console import print_closing, print_line
 from netdissect.cli.option_groups import (
     IS_MODEL,
@@ -57,6 +58,7 @@ def run(
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
     this_run: RunOptions = RunOptions(),
+    config: ConfigOptions = ConfigOptions(),
     released: ReleasedOptions = ReleasedOptions(),
 ) -> None:
     """Dissect layers of a network: label every unit with the concept it detects, and write a report.
@@ -88,6 +90,7 @@ def run(
     )
     folder = released.choose_run_folder(out, network.name)
     redraw = released.redraws_report and settings.pictures and (folder / "run.json").is_file()
+    config.save()
     network, layers = released.rotate(network, layers, settings.resolution)
 
     from netdissect.api import dissect

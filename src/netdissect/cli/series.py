@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from netdissect.cli.config_file import ConfigOptions
 from netdissect.cli.console import print_line
 from netdissect.cli.option_groups import (
     IS_MODEL,
@@ -45,6 +46,7 @@ def series(
     method: MethodOptions = MethodOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
     this_run: RunOptions = RunOptions(),
+    config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Dissect many checkpoints of one architecture; images and labels are decoded once.
 
@@ -79,6 +81,7 @@ def series(
     print_line(f"{model}: {first.preprocess.describe()}")
     folder = checkpoint_series.require_series_folder(out or Path("dissection") / f"{first.name}-series", paths)
     del first
+    config.save()
     members = checkpoint_series.open_members(paths, loader)
     for name, result in checkpoint_series.dissect_members(
         members, layers, concepts, settings, out=folder, total=len(paths), projection=projections,

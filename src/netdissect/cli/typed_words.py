@@ -49,7 +49,7 @@ PATTERNS = Parameter(converter=_convert_patterns)
 
 def takes_paths(argument: Argument) -> bool:
     """Return whether words of an argument may be paths."""
-    return argument.parameter.converter in (_convert_paths, _convert_patterns) or _holds_path(argument.hint)
+    return argument.parameter.converter in (_convert_paths, _convert_patterns) or is_path(argument.hint)
 
 
 def expand_paths(_app: object, _commands: tuple[str, ...], arguments: Sequence[Argument]) -> None:
@@ -87,5 +87,6 @@ def _takes_several(argument: Argument) -> bool:
     return any(get_origin(kind) in (list, tuple) for kind in (argument.hint, *get_args(argument.hint)))
 
 
-def _holds_path(kind: Any) -> bool:
-    return kind is Path or any(_holds_path(part) for part in get_args(kind))
+def is_path(kind: Any) -> bool:
+    """Return whether a type is a path, several of them, or a path or nothing."""
+    return kind is Path or any(is_path(part) for part in get_args(kind))
