@@ -25,7 +25,7 @@ def _(desk):
 
 @mistake("a key in a config file that is no option")
 def _(desk):
-    (desk.folder / "run.toml").write_text("thresh = 0.1")
+    (desk.folder / "run.toml").write_text("workerz = 2")
     return desk.run("--config", desk.folder / "run.toml")
 
 

@@ -129,7 +129,7 @@ def _find_argument(arguments: Sequence[Argument], key: str, file: Path, command:
     }
     found = names.get(key) or names.get(key.replace("_", "-"))
     if found is None or key.startswith("no-"):
-        shown = sorted({"model", *(name for name, argument in names.items() if argument.show)})
+        shown = sorted({"model", *(_name_key(argument) for argument in names.values() if argument.show)})
         raise SettingsError(f"{file}: netdissect {command} has no option {key!r}: {suggest_nearest(key, shown)}")
     return found
 
