@@ -13,11 +13,12 @@ from netdissect.bounds import require_choice, require_integer
 from netdissect.callbacks.log_targets import LogTargets
 from netdissect.callbacks.step_folders import Unit, find_earlier_runs, name_run, require_unused
 from netdissect.callbacks.trained_module import find_device_setting, find_trained_module
+from netdissect.consoles import stderr
 from netdissect.errors import FolderTakenError, SettingsError, root_message
 from netdissect.experiments.checkpoint_series import require_series_folder, share_decoded
 from netdissect.experiments.track import TrackedRuns
 from netdissect.experiments.track_figures import describe_track
-from netdissect.progress import require_progress, stderr
+from netdissect.progress import require_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
