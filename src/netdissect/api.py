@@ -79,7 +79,7 @@ def dissect(
         fresh: replace the run that the folder holds.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         settings: all settings; None takes the paper's.
         options: single settings by name (docs/settings.md), such as ``quantile=0.01`` or ``batch_size=64``.
 

@@ -126,7 +126,7 @@ def ablate(
         loading: options for a network that is given as MODEL.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
 
     Returns:
         the run with ``result[layer].ablation``.

@@ -83,7 +83,7 @@ def explain(
         workers: processes that scan and count; None takes the run's.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
 
     Returns:
         the run with ``result[layer].formulas``; earlier formulas of other layers stay, and those of other units if length and

@@ -109,7 +109,7 @@ class LookResult:
             masks: whether the mask of every unit and the sum of masks of every concept are written as files of their own.
             progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
                 seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-                is told instead.
+                gets the calls instead.
 
         Returns:
             the page, ``index.html``.
@@ -160,7 +160,7 @@ def look(
         loading: options for MODEL.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
 
     Returns:
         the units of every image.

@@ -71,7 +71,7 @@ def dissect_series(
         fresh: replace the runs that the folders hold.
         progress: shows how far each run is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         settings: all settings; None takes the paper's. Decoded images take as much memory as the setting ``memory`` allows,
             and then a temporary file in `out`; workers decode images anew for each checkpoint.
         options: single settings by name, such as ``quantile=0.01``.

@@ -57,7 +57,7 @@ def control(
         fresh: replace the runs that the folders hold.
         progress: shows how far each run is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         settings: all settings; None takes the paper's.
         options: single settings by name, such as ``quantile=0.01``.
 

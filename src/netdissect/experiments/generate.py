@@ -78,7 +78,7 @@ def generate_probe_set(
         batch_size: images generated at a time.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         options: as for importers, such as ``category="object"`` (docs/broden.md).
 
     Returns:

@@ -109,7 +109,7 @@ def rotate(
         fresh: replace a run in the folder.
         progress: shows how far the run is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         settings: all settings; None means the paper's.
         options: single settings by name, such as ``quantile=0.01``.
 

@@ -246,7 +246,7 @@ class Result(RunQuestions):
             classic: also write the released code's pages, a strip for every unit; None keeps those that the report has.
             progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
                 seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-                is told instead.
+                gets the calls instead.
 
         Returns:
             the report's first page; the single file, the smaller one, if one was requested.

@@ -43,7 +43,7 @@ def build_broden(
         workers: number of processes.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         say: receives messages about a probe set or an unfinished build in `out`.
         options: fields of `BuildOptions` by name, such as ``size=227`` or ``limit=100``.
 

@@ -40,7 +40,7 @@ class ImportOptions(SetOptions):
         workers: worker processes.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
         say: is called with sentences about what was found and what was left out.
     """
 

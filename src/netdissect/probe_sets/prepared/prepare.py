@@ -91,7 +91,7 @@ def prepare_probe_set(
         workers: number of processes.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
-            is told instead.
+            gets the calls instead.
 
     Raises:
         DataError: a subclass, if the probe set is damaged, or `out` is another file.
