@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netdissect.short_reprs import ShortRepr
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -47,8 +49,8 @@ class Concept:
     category: str
 
 
-@dataclass(frozen=True, eq=False)
-class Vocabulary:
+@dataclass(frozen=True, eq=False, repr=False)
+class Vocabulary(ShortRepr):
     """The concepts of a probe set and their categories.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -41,6 +41,22 @@ if TYPE_CHECKING:
 
 #: Bytes of features that a result without a folder keeps in memory.
 _MEMORY = 2**40
+
+
+class DiscriminationOptions(TypedDict, total=False):
+    """The keyword arguments of `discriminate`."""
+
+    classes: ClassNamesLike | None
+    labels: ImageLabelsLike | None
+    layers: Sequence[str] | str | None
+    folds: int
+    seed: int
+    split: str | None
+    limit: int | None
+    beside: Sequence[str | Path]
+    device: str
+    loading: LoadOptions | None
+    progress: Progress | bool | None
 
 
 def discriminate(

@@ -21,19 +21,18 @@ from netdissect.io.images import ENDINGS
 from netdissect.model_loading import as_network, load_network
 from netdissect.networks.kinds import SPELLINGS
 from netdissect.networks.units.projected_network import attach_projections
-from netdissect.optional_libraries import import_optional
 from netdissect.progress import show_progress
 from netdissect.report.image_look import find_labeled
 from netdissect.report.look_files import write_look
 from netdissect.report.look_notebook import render_look
 from netdissect.results.run_layers import Layers
 from netdissect.results.run_result import Result
+from netdissect.results.table import Column, Kind, Table, collect_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
     from torch import nn
 
@@ -46,9 +45,17 @@ if TYPE_CHECKING:
     from netdissect.report.image_look import FiringUnit, ImageLook
 
 
+#: Columns of a look, what each holds, and whether values may be missing.
+LOOK_KINDS: dict[str, tuple[Kind, bool]] = {
+    "image": ("text", False), "layer": ("text", False), "unit": ("integer", False), "channel": ("integer", False), "category": ("text", False),
+    "label": ("text", False), "score": ("number", False), "q": ("number", True),
+    **dict.fromkeys(("strength", "activation", "threshold", "share", "x", "y"), ("number", False)),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class LookResult:
-    """The labeled units of a run that fire in some images, from `look`.
+class LookResult(Table):
+    """The labeled units of a run that fire in some images, from `look`; as a table, a row for each image and unit.
 
     Attributes:
         run: the run, with the layers that were looked at.
@@ -89,17 +96,8 @@ class LookResult:
         left = len(self.images) - most
         return [*lines, *([f"and {left} more images"] if left > 0 else []), *([self.note] if self.note else [])]
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row for every image and labeled unit that fires in it.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        pandas = import_optional("pandas", extra="pandas", purpose="for data frames")
-        frame: pd.DataFrame = pandas.DataFrame.from_records(
-            [{"image": name, **asdict(unit)} for name, unit in self.rows]
-        )
-        return frame
+    def _make_columns(self) -> Mapping[str, Column]:
+        return collect_columns(({"image": name, **unit.as_dict()} for name, unit in self.rows), LOOK_KINDS)
 
     def save(self, folder: str | Path, *, masks: bool = True, progress: Progress | bool = True) -> Path:
         """Write a page, label maps, masks and tables into a folder (docs/look.md).

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netdissect.analyses.ablate import AblationOptions
+    from netdissect.analyses.discriminate import DiscriminationOptions
     from netdissect.analyses.given_images import GivenImage
     from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.concept_words import VocabularyNotes
+    from netdissect.results.discrimination import Discrimination
     from netdissect.results.run_result import Result
 
 
@@ -103,3 +105,15 @@ class RunAnalyses:
         from netdissect.analyses.ablate import ablate
 
         return ablate(run, network, data, **options)
+
+    def discriminate(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        data: ImageData | None,
+        **options: Unpack[DiscriminationOptions],
+    ) -> Discrimination:
+        """Return how well a linear classifier tells classes apart by each layer's activations."""
+        from netdissect.analyses.discriminate import discriminate
+
+        return discriminate(run, network, data, **options)

@@ -14,20 +14,27 @@ from netdissect.errors import SettingsError
 from netdissect.experiments import compare_figures, published
 from netdissect.experiments.compare_pages import find_page_folder, write_compared_pages
 from netdissect.results import classic, files
-from netdissect.results.compared import DetectorCounts, count_for_comparison, describe_run, has_random_weights
+from netdissect.results.compared import (
+    DetectorCounts,
+    count_for_comparison,
+    describe_run,
+    has_random_weights,
+    make_count_columns,
+)
 from netdissect.results.run_paths import expand_sources
+from netdissect.results.table import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netdissect.config import Definition
     from netdissect.report.figures.style import FigureWidth
     from netdissect.results.run_result import Result
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Detector counts of several networks or layers, counted the same way.
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Table):
+    """Detector counts of several networks or layers, counted the same way; as a table, a row for each entry.
 
     Attributes:
         entries: one for each layer of each source, in the order of the sources.
@@ -48,6 +55,16 @@ class Comparison:
     layers: tuple[str, ...] = ()
     runs: tuple[Result | None, ...] = ()
     steps: tuple[float | None, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{entry.name}: {entry.total} unique concepts, {entry.detectors} of {entry.units} units"
+            for entry in self.entries
+        ]
+        return "\n".join([*lines, ".entries, .to_pandas(), .write_figures(FILE), .write_page(FOLDER)"])
+
+    def _make_columns(self) -> Mapping[str, Column]:
+        return make_count_columns(self.entries)
 
     def match_widths(self) -> tuple[int, dict[str, tuple[float, float]]]:
         """Return the expected number of unique detectors among equally many random units of each entry.

@@ -13,12 +13,13 @@ from netdissect import api
 from netdissect.bounds import require_between, require_choice, require_number
 from netdissect.errors import SettingsError
 from netdissect.experiments.compare_runs import count_layers, find_step
-from netdissect.experiments.track_figures import write_track
+from netdissect.experiments.track_figures import describe_track, write_track
 from netdissect.io.names import make_natural_key
-from netdissect.results.compared import describe_run
+from netdissect.results.compared import describe_run, make_count_columns
 from netdissect.results.label_changes import LabelChanges, LayerLabels, find_label_changes, record_labels
 from netdissect.results.run_paths import expand_sources
 from netdissect.results.run_result import Result
+from netdissect.results.table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,9 +50,11 @@ class TrackedCheckpoint:
     source: Path | None = None
 
 
-@dataclass(eq=False)
-class TrackedRuns:
+@dataclass(eq=False, repr=False)
+class TrackedRuns(Table):
     """Checkpoints of one network over one probe set; only counts and labels of each are kept.
+
+    As a table, it has a row for each layer and checkpoint.
 
     Attributes:
         threshold: score from which a unit counts as a detector.
@@ -132,6 +135,17 @@ class TrackedRuns:
 
     def _list_layers(self) -> Sequence[str]:
         return self.layers or tuple(self.checkpoints[0].counts if self.checkpoints else ())
+
+    def __repr__(self) -> str:
+        more = ".append(run, step=N), .entries, .find_changes(), .to_pandas(), .write_figures(FILE)"
+        return "\n".join([*(describe_track(self) if self.checkpoints else ["no checkpoint yet"]), more])
+
+    @property
+    def _columns(self) -> Mapping[str, Column]:
+        return self._make_columns()  # new with every checkpoint
+
+    def _make_columns(self) -> Mapping[str, Column]:
+        return make_count_columns(self.entries)
 
     @property
     def entries(self) -> list[DetectorCounts]:

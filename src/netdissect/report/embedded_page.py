@@ -1,4 +1,4 @@
-"""The page of one unit as HTML in a frame, for notebooks: it needs no file and no server."""
+"""The page of one unit, or a whole report, as HTML in a frame, for notebooks: it needs no file and no server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from netdissect.report.cache import ReportCache
-from netdissect.report.html import exemplar_data, single_page
+from netdissect.report.html import exemplar_data, lite_page, single_page
 from netdissect.report.html.page_data import PageData
 from netdissect.results.exemplar_groups import GROUP_SIZES
 from netdissect.results.run_layers import Layers
@@ -75,8 +75,36 @@ def embed_unit_page(run: Result, layer: LayerResult, channel: int, source: Image
         data = PageData(small, cache.cache_images(source), cache.cache_labels(source))
         page = "".join(single_page.render_single_page(data, single_page.embed_data(data, Path(folder) / "html")))
     address = f"#/unit/{quote(layer.name, safe='')}/{channel + 1}"
-    page = page.replace('<html lang="en"', f'<html lang="en" data-open="{html.escape(address)}"', 1)
-    return EmbeddedPage(page, height, f"unit {channel + 1} of {layer.name}")
+    return EmbeddedPage(_open_at(page, address), height, f"unit {channel + 1} of {layer.name}")
+
+
+def embed_report(run: Result, layer: str | None, source: ImageSource, height: int) -> EmbeddedPage:
+    """Return the report of a run as one page of a few megabytes, with the exemplars that fit (docs/report.md).
+
+    Args:
+        run: the run.
+        layer: the layer whose page is open first; None opens the first page.
+        source: the run's images and labels.
+        height: height of the frame in pixels.
+
+    Raises:
+        DataNotFoundError: if an exemplar's image is not available.
+    """
+    with tempfile.TemporaryDirectory(prefix="netdissect-") as name:
+        folder = Path(name)
+        cache = ReportCache(run, folder)
+        data = PageData(run, cache.cache_images(source), cache.cache_labels(source))
+        page = lite_page.write_lite_file(data, folder / "html", folder / "report.html").read_text(encoding="utf-8")
+    if layer is None:
+        return EmbeddedPage(page, height, f"report of {run.network.name}")
+    return EmbeddedPage(
+        _open_at(page, f"#/layer/{quote(layer, safe='')}"), height, f"layer {layer} of {run.network.name}"
+    )
+
+
+def _open_at(page: str, address: str) -> str:
+    """Return a page that opens at an address within it."""
+    return page.replace('<html lang="en"', f'<html lang="en" data-open="{html.escape(address)}"', 1)
 
 
 def _blank_other_units(layer: LayerResult, channel: int) -> LayerResult:

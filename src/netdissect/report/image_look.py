@@ -6,9 +6,9 @@ image by the upsampled activation maps of single units. docs/look.md says how th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,6 +58,16 @@ class FiringUnit:
     share: float
     x: float
     y: float
+
+    @property
+    def channel(self) -> int:
+        """The unit's position in the layer, counted from 0: its channel in torch."""
+        return self.unit - 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the unit's figures by name, with its channel beside its number."""
+        figures = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"layer": self.layer, "unit": self.unit, "channel": self.channel} | figures
 
 
 @dataclass(frozen=True, slots=True)

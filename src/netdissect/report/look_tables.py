@@ -31,7 +31,7 @@ _VERSION = 1
 #: Numbers that a palette can color.
 _PALETTE = 256
 _UNIT_FIELDS = (
-    "unit", "category", "label", "score", "q", "strength", "activation", "threshold", "share", "x", "y"
+    "unit", "channel", "category", "label", "score", "q", "strength", "activation", "threshold", "share", "x", "y"
 )  # fmt: skip
 
 

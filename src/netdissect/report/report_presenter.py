@@ -10,7 +10,7 @@ from netdissect.errors import RunError
 from netdissect.progress import show_progress
 from netdissect.report import notebook, strips
 from netdissect.report.card import write_model_card
-from netdissect.report.embedded_page import EmbeddedPage, embed_unit_page
+from netdissect.report.embedded_page import EmbeddedPage, embed_report, embed_unit_page
 from netdissect.report.report_writer import write_report
 from netdissect.report.site import publish_report
 
@@ -97,6 +97,12 @@ class ReportPresenter:
         if self.run is None:
             raise RunError("the page of a unit needs its run: load it with netdissect.load")
         return embed_unit_page(self.run, unit.layer, unit.channel, self.images, height)
+
+    def embed_report(self, layer: str | None, height: int) -> EmbeddedPage:
+        """Return the report, open at a layer, in a frame of a height in pixels, which a notebook shows."""
+        if self.run is None:
+            raise RunError("the report needs its run: load it with netdissect.load")
+        return embed_report(self.run, layer, self.images, height)
 
     def plot_run(self, run: Result) -> RunPlots:
         """Return the figures of a run on matplotlib's axes."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
+
+from netdissect.results.table import Column, Kind, Table, collect_columns
+from netdissect.short_reprs import ShortRepr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,9 +93,18 @@ class ClassCurve:
     only: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerAblation:
-    """The ablations of one layer.
+#: Columns of a layer's ablations as a table, what each holds, and whether values may be missing.
+ABLATION_KINDS: dict[str, tuple[Kind, bool]] = {
+    field.name: ("number", field.name in ("share", "matched_low", "matched_high")) for field in fields(ConceptAblation)
+} | {
+    "concept": ("text", False), "category": ("text", False), "units": ("integers", False), "class_name": ("text", False),
+    "images": ("integer", False), "matched_sets": ("integer", False),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerAblation(ShortRepr, Table):
+    """The ablations of one layer; as a table, a row for each concept.
 
     Attributes:
         replacement: what takes the place of removed activations.
@@ -115,3 +127,7 @@ class LayerAblation:
     matched_sets: int = 0
     left_out: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
+
+    def _make_columns(self) -> Mapping[str, Column]:
+        rows = [{name: getattr(row, name) for name in ABLATION_KINDS} for row in self.concepts]
+        return collect_columns(rows, ABLATION_KINDS)

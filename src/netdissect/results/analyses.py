@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netdissect.analyses.ablate import AblationOptions
+    from netdissect.analyses.discriminate import DiscriminationOptions
     from netdissect.analyses.given_images import GivenImage
     from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.concept_words import VocabularyNotes
+    from netdissect.results.discrimination import Discrimination
     from netdissect.results.run_result import Result
 
 
@@ -82,4 +84,14 @@ class Analyses(Protocol):
         **options: Unpack[AblationOptions],
     ) -> Result:
         """Return the run with what class outputs lose without the units of each concept (`Result.ablate`)."""
+        ...
+
+    def discriminate(
+        self,
+        run: Result,
+        network: nn.Module | str | Network | None,
+        data: ImageData | None,
+        **options: Unpack[DiscriminationOptions],
+    ) -> Discrimination:
+        """Return how well a linear classifier tells classes apart by each layer's activations (`Result.discriminate`)."""
         ...

@@ -10,9 +10,10 @@ import numpy as np
 
 from netdissect.results.detectors import count_detectors, format_deviation, format_times
 from netdissect.results.scores import IOU
+from netdissect.results.table import Column, Kind, collect_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,6 +78,29 @@ class DetectorCounts:
         beyond = "" if self.trust is None or self.trust.beyond is None else str(self.trust.beyond)
         times = "" if self.trust is None or self.trust.times is None else format_times(self.trust.times)
         return f"{self.total}{unique}", f"{self.detectors}{units} of {self.units}", beyond, times
+
+
+#: Columns of counts as a table, what each holds, and whether values may be missing; the names are those of `Layers`.
+COUNT_KINDS: dict[str, tuple[Kind, bool]] = {
+    "name": ("text", False), "network": ("text", False), "layer": ("text", False), "step": ("number", True), "units": ("integer", False),
+    "detectors": ("integer", False), "detectors_sd": ("number", True), "unique_detectors": ("integer", False), "unique_sd": ("number", True),
+    "beyond_chance": ("integer", True), "times_chance": ("number", True), "definition": ("text", False), "is_control": ("flag", False),
+}  # fmt: skip
+
+
+def make_count_columns(entries: Iterable[DetectorCounts]) -> dict[str, Column]:
+    """Return counts as the columns of a table, a row for each entry."""
+    rows = []
+    for entry in entries:
+        spread, trust = entry.spread, entry.trust
+        rows.append({
+            "name": entry.name, "network": entry.network, "layer": entry.layer, "step": entry.step, "units": entry.units,
+            "detectors": entry.detectors, "detectors_sd": None if spread is None else spread.units_sd,
+            "unique_detectors": entry.total, "unique_sd": None if spread is None else spread.unique_sd,
+            "beyond_chance": None if trust is None else trust.beyond, "times_chance": None if trust is None else trust.times,
+            "definition": entry.definition, "is_control": entry.is_control,
+        })  # fmt: skip
+    return collect_columns(rows, COUNT_KINDS)
 
 
 def count_for_comparison(

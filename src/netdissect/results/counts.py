@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netdissect.short_reprs import ShortRepr
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netdissect.concepts import Vocabulary
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Counts:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Counts(ShortRepr):
     """Pixel counts of a layer, summed over the images of a probe set.
 
     Attributes:
@@ -60,8 +62,8 @@ def compute_f1(counts: Counts) -> NDArray[np.float64]:
     return np.minimum(result, 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BestConcept:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BestConcept(ShortRepr):
     """The best concepts of every unit.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netdissect.errors import SettingsError
+from netdissect.short_reprs import ShortRepr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from netdissect.stats.spread import CountSpread
 
 
-@dataclass(frozen=True, slots=True)
-class Detectors:
+@dataclass(frozen=True, slots=True, repr=False)
+class Detectors(ShortRepr):
     """The detectors of a layer.
 
     Attributes:
@@ -28,6 +29,8 @@ class Detectors:
         concepts: number of detectors per (category, label).
         score_title: what the score is called.
     """
+
+    REPR_MORE = ".unique, .unique_by_category, .describe()"
 
     definition: Definition
     threshold: float

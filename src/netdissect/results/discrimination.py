@@ -12,14 +12,23 @@ from typing import TYPE_CHECKING, Any
 from netdissect.errors import RunFileError, RunNotFoundError
 from netdissect.io import atomic, reading
 from netdissect.io.json_files import parse_json
+from netdissect.results.table import Column, Kind, Table, collect_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 #: The file of an answer in its run's folder; a table and figures have the same stem.
 DISCRIMINATION_FILE = "discrimination.json"
 _KIND = "netdissect discrimination"
+
+
+#: Columns of an answer as a table, what each holds, and whether values may be missing.
+DISCRIMINATION_KINDS: dict[str, tuple[Kind, bool]] = {
+    "network": ("text", False), "layer": ("text", False), "units": ("integer", False), "accuracy": ("number", False),
+    "accuracy_sd": ("number", False), "overall": ("number", False), "detectors": ("integer", False), "unique_detectors": ("integer", False),
+    "unique_sd": ("number", True), "unique_objects": ("integer", False), "chance": ("number", False),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,8 @@ class LayerDiscrimination:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Discrimination:
+@dataclass(frozen=True)
+class Discrimination(Table):
     """What `netdissect.discriminate` measures (paper, § 3.6).
 
     Attributes:
@@ -99,8 +108,11 @@ class Discrimination:
         return [head, *(f"  {layer.describe()}" for layer in self.layers)]
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return a row per layer, for ``pandas.DataFrame``."""
+        """Return a row per layer."""
         return [{"network": self.network, **asdict(layer), "chance": self.chance} for layer in self.layers]
+
+    def _make_columns(self) -> Mapping[str, Column]:
+        return collect_columns(self.to_rows(), DISCRIMINATION_KINDS)
 
     def save(self, folder: Path, beside: Sequence[Discrimination] = ()) -> None:
         """Write ``discrimination.json``, and ``discrimination.csv`` with the layers of other networks below its own."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from netdissect.short_reprs import ShortRepr
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -148,8 +150,8 @@ class FormulaFigures:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FormulaTable:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FormulaTable(ShortRepr):
     """The best formulas of a layer.
 
     Attributes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,15 +11,12 @@ from typing import TYPE_CHECKING, Any, overload
 from netdissect.errors import SettingsError
 from netdissect.io import atomic
 from netdissect.io.text import make_writable
-from netdissect.optional_libraries import import_optional
 from netdissect.results.found_text import describe_concepts
+from netdissect.results.table import Column, Kind, Table, collect_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import pandas as pd
-    import pyarrow as pa
 
     from netdissect.results.ablation import ConceptAblation
     from netdissect.results.trust import UnitTrust
@@ -34,6 +29,17 @@ RELATIONS = ("label", "high", "formula", "near")
 ABLATION_FIGURES = (
     "class_name", "images", "margin", "low", "high", "matched", "p", "q", "accuracy", "matched_accuracy",
 )  # fmt: skip
+
+
+#: Columns of the table, what each holds, and whether values may be missing: all of a unit's are, for a concept without units.
+FOUND_KINDS: dict[str, tuple[Kind, bool]] = {
+    "concept": ("text", False), "category": ("text", False), "pixels": ("integer", False), "images": ("integer", True),
+    "detectors": ("integer", False), "best_score": ("number", False), "attainable": ("number", True), "reason": ("text", True), "why": ("text", True),
+    "layer": ("text", True), "unit": ("integer", True), "channel": ("integer", True), "relation": ("text", True), "detects": ("flag", True),
+    **dict.fromkeys(("score", "low", "high", "q", "keep", "cut", "precision", "recall"), ("number", True)),
+    "label": ("text", True), "label_score": ("number", True), "formula": ("text", True), "image_rows": ("integers", True),
+    "image_names": ("texts", True),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +78,17 @@ class ConceptUnit:
     image_names: tuple[str, ...] = ()
     formula: str | None = None
 
+    @property
+    def channel(self) -> int:
+        """The unit's position in the layer, counted from 0: its channel in torch, its row in arrays."""
+        return self.unit - 1
+
     def as_dict(self) -> dict[str, Any]:
         """Return the unit's figures by name; None where they were not measured or are those of another concept."""
         trust = self.trust
         figures = ("low", "high", "q", "keep")
         return {
-            "layer": self.layer, "unit": self.unit, "relation": self.relation, "detects": self.detects, "score": self.score,
+            "layer": self.layer, "unit": self.unit, "channel": self.channel, "relation": self.relation, "detects": self.detects, "score": self.score,
             **{name: None if trust is None else getattr(trust, name) for name in figures},
             "cut": self.cut, "precision": self.precision, "recall": self.recall, "label": self.label, "label_score": self.label_score, "formula": self.formula,
             "image_rows": list(self.images), "image_names": list(self.image_names),
@@ -131,8 +142,8 @@ class FoundConcept:
         }  # fmt: skip
 
 
-class FoundConcepts(Sequence[FoundConcept]):
-    """Concepts with the units that see them, from `Result.find`.
+class FoundConcepts(Table, Sequence[FoundConcept]):
+    """Concepts with the units that see them, from `Result.find`; as a table, a row for each concept and unit.
 
     Attributes:
         layers: names of the run's layers.
@@ -180,7 +191,8 @@ class FoundConcepts(Sequence[FoundConcept]):
 
     def list_rows(self) -> list[dict[str, Any]]:
         """Return one row for each concept and unit; one without a unit for a concept that no unit has as its label."""
-        rows, empty = [], dict.fromkeys(ConceptUnit("", 0, 0, 0, 0, "", 0, "", detects=False).as_dict())
+        rows: list[dict[str, Any]] = []
+        empty = dict.fromkeys(ConceptUnit("", 0, 0, 0, 0, "", 0, "", detects=False).as_dict())
         for concept in self:
             fields = concept.as_dict()
             units, _ = fields.pop("units"), fields.pop("ablations")
@@ -211,18 +223,6 @@ class FoundConcepts(Sequence[FoundConcept]):
     def _format_text(self) -> str:
         return "".join(f"{line}\n" for line in self.describe(most=None))
 
-    def to_csv(self) -> str:
-        """Return `list_rows` as the text of a CSV file; rows and names of images are separated by semicolons."""
-        out = io.StringIO()
-        rows = self.list_rows()
-        writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {name: ";".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
-            for row in rows
-        )
-        return out.getvalue()
-
     def to_json(self) -> dict[str, Any]:
         """Return the table as a value for JSON: a list of concepts, each with its units."""
         return {
@@ -230,26 +230,5 @@ class FoundConcepts(Sequence[FoundConcept]):
             "concepts": [concept.as_dict() for concept in self],
         }  # fmt: skip
 
-    def to_arrow(self) -> pa.Table:
-        """Return `list_rows` as a pyarrow Table."""
-        import pyarrow as pa
-
-        text, number, decimal = pa.string(), pa.int64(), pa.float64()
-        kinds = {
-            "concept": text, "category": text, "pixels": number, "images": number, "detectors": number,
-            "best_score": decimal, "attainable": decimal, "reason": text, "why": text, "layer": text, "unit": number, "relation": text,
-            "detects": pa.bool_(),
-            **dict.fromkeys(("score", "low", "high", "q", "keep", "cut", "precision", "recall"), decimal), "label": text,
-            "label_score": decimal, "formula": text, "image_rows": pa.list_(number), "image_names": pa.list_(text),
-        }  # fmt: skip
-        return pa.Table.from_pylist(self.list_rows(), schema=pa.schema(list(kinds.items())))
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return `list_rows` as a pandas DataFrame.
-
-        Raises:
-            MissingExtraError: if pandas is not installed.
-        """
-        import_optional("pandas", extra="pandas", purpose="for data frames")
-        frame: pd.DataFrame = self.to_arrow().to_pandas()
-        return frame
+    def _make_columns(self) -> Mapping[str, Column]:
+        return collect_columns(self.list_rows(), FOUND_KINDS)

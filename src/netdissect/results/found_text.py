@@ -71,6 +71,7 @@ def _list_units(units: Sequence[ConceptUnit], title: str, most: int | None) -> l
     heads = (
         "layer",
         "unit",
+        "channel",
         title,
         "95 % interval",
         "q",
@@ -90,7 +91,7 @@ def _list_cells(unit: ConceptUnit) -> tuple[str, ...]:
     low, high, keep = (None, None, None) if trust is None else (trust.low, trust.high, trust.keep)
     images = list(zip(unit.images, unit.image_names, strict=True))[:_MOST_IMAGES]
     return (
-        unit.layer, str(unit.unit), f"{unit.score:.3f}",
+        unit.layer, str(unit.unit), str(unit.channel), f"{unit.score:.3f}",
         "" if low is None or high is None else f"{low:.3f} to {high:.3f}",
         "" if trust is None else format_probability(trust.q), "" if keep is None else f"{keep:.0%}",
         f"{unit.precision:.3f}", f"{unit.recall:.3f}",
@@ -131,7 +132,7 @@ def _list_summary(concept: FoundConcept, layers: Sequence[str]) -> tuple[str, ..
     cells = _list_cells(best)
     where = ", ".join(f"{layer} {counts[layer]}" for layer in layers if counts[layer])
     return (
-        display_name(concept.name), concept.category, str(len(detecting)), where, f"{best.layer} {best.unit}", *cells[2:5]
+        display_name(concept.name), concept.category, str(len(detecting)), where, f"{best.layer} {best.unit}", *cells[3:6]
     )  # fmt: skip
 
 

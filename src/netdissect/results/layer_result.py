@@ -21,6 +21,7 @@ from netdissect.results.unit_result import UnitResult
 from netdissect.results.unit_rows import make_rows
 from netdissect.results.unit_trust import compute_unit_trust
 from netdissect.results.units import IOU_TITLE, UnitTable
+from netdissect.short_reprs import ShortRepr
 from netdissect.stats import spread
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
     from netdissect.results.activation_ranges import ActivationRange
     from netdissect.results.exemplar_groups import ExemplarGroups
     from netdissect.results.formulas import FormulaTable
-    from netdissect.results.presenter import Presenter
+    from netdissect.results.presenter import Displayed, Presenter
     from netdissect.results.scores import ScoreTable
     from netdissect.results.trust import Trust, UnitTrust
     from netdissect.stats.spread import CountSpread
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Exemplars:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Exemplars(ShortRepr):
     """The images that activate every unit most, and the unit's activation map on each.
 
     Attributes:
@@ -59,8 +60,8 @@ class Exemplars:
     scale: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Activity:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Activity(ShortRepr):
     """The distribution of every unit's activations, from a random sample of the cells.
 
     Attributes:
@@ -251,6 +252,22 @@ class LayerResult:
                 f"{self.name} belongs to no run, so nothing draws it: take it from the run, as result[{self.name!r}]"
             )
         return self.presenter.plot_layer(self)
+
+    def show(self, height: int = 760) -> Displayed:
+        """Return the report, open at this layer, in a frame, which a notebook shows; it needs no file and no server.
+
+        Args:
+            height: height of the frame in pixels.
+
+        Raises:
+            DataNotFoundError: if the images of the run are not available.
+            RunError: if the layer belongs to no run.
+        """
+        if self.presenter is None:
+            raise RunError(
+                f"{self.name} belongs to no run, so nothing draws it: take it from the run, as result[{self.name!r}]"
+            )
+        return self.presenter.embed_report(self.name, height)
 
     def unit(self, number: int) -> UnitResult:
         """Return a unit by its number, counted from 1 as in the result CSV, the report and every table of this project.

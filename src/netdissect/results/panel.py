@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netdissect.results.counts import Counts, compute_f1, compute_iou
+from netdissect.short_reprs import ShortRepr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, eq=False)
-class ScorePanel:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScorePanel(ShortRepr):
     """Scores of every unit with every concept, each of shape (U, C); 0 where a denominator is 0.
 
     Attributes:
         counts: the pixel counts I, A and G.
         pixels: P, label pixels of the images that have a concept's primary category, int64, shape (C,); None if unknown.
     """
+
+    REPR_MORE = ".iou, .f1, .precision, .recall, .attainable, .attained, .independence, each (U, C)"
 
     counts: Counts
     pixels: NDArray[np.int64] | None = None

@@ -53,6 +53,10 @@ class Presenter(Protocol):
         """Return the report's page of a unit in a frame of a height in pixels, which a notebook shows."""
         ...
 
+    def embed_report(self, layer: str | None, height: int) -> Displayed:
+        """Return the report, open at a layer, in a frame of a height in pixels, which a notebook shows."""
+        ...
+
     def draw_strip(self, unit: UnitResult, most: int) -> bytes | None:
         """Return a unit's first `most` exemplars as a JPEG file; None if their images are not available."""
         ...

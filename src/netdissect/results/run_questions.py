@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netdissect.analyses.ablate import AblationOptions
+    from netdissect.analyses.discriminate import DiscriminationOptions
     from netdissect.analyses.given_images import GivenImage
     from netdissect.analyses.image_classes import ImageData
     from netdissect.analyses.look import LookResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.analyses import Analyses
+    from netdissect.results.discrimination import Discrimination
     from netdissect.results.run_result import Result
 
 
@@ -95,6 +97,18 @@ class RunQuestions:
             the run with ``result[layer].ablation``; `save` writes it into the run's folder.
         """
         return self._require_analyses().ablate(self._get_run(), network, data, **options)
+
+    def discriminate(
+        self,
+        network: nn.Module | str | Network | None = None,
+        data: ImageData | None = None,
+        **options: Unpack[DiscriminationOptions],
+    ) -> Discrimination:
+        """Measure how well a linear classifier tells classes apart by each layer's activations.
+
+        The arguments and errors are those of `netdissect.discriminate`.
+        """
+        return self._require_analyses().discriminate(self._get_run(), network, data, **options)
 
     def _get_run(self) -> Result:
         return cast("Result", self)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netdissect.results.detectors import Detectors
     from netdissect.results.found_concepts import FoundConcepts
     from netdissect.results.layer_result import LayerResult
-    from netdissect.results.presenter import Presenter
+    from netdissect.results.presenter import Displayed, Presenter
     from netdissect.results.unit_result import UnitResult
 
 
@@ -183,6 +183,17 @@ class Result(RunQuestions):
     def plot(self) -> RunPlots:
         """Figures of the run on axes of matplotlib (docs/figures.md), such as ``result.plot.emergence(ax=axes)``."""
         return self._require_presenter().plot_run(self)
+
+    def show(self, height: int = 760) -> Displayed:
+        """Return the report in a frame, which a notebook shows; it needs no file and no server.
+
+        Args:
+            height: height of the frame in pixels.
+
+        Raises:
+            DataNotFoundError: if the images of the run are not available.
+        """
+        return self._require_presenter().embed_report(None, height)
 
     def find(self, *concepts: str, threshold: float | None = None, images: int = 5) -> FoundConcepts:
         """Find the units that see concepts, over all layers; without a concept, those of all concepts of the probe set.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from netdissect.short_reprs import ShortRepr
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 MIN_IMAGES = 40
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chance:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Chance(ShortRepr):
     """Best scores of units whose masks are compared with the labels of other images.
 
     Attributes:
@@ -36,8 +38,8 @@ class Chance:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Within:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Within(ShortRepr):
     """Best scores with the labels of other images of the same scene.
 
     Attributes:
@@ -55,8 +57,8 @@ class Within:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Spread:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Spread(ShortRepr):
     """Best scores on resampled images: a bootstrap of folds.
 
     Attributes:
@@ -75,8 +77,8 @@ class Spread:
     folds: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reference:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Reference(ShortRepr):
     """How far units exceed untrained networks.
 
     Attributes:
@@ -91,8 +93,8 @@ class Reference:
     runs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trust:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Trust(ShortRepr):
     """The trust tables of a layer; a part is None where it was not measured.
 
     Attributes:
@@ -101,6 +103,8 @@ class Trust:
         spread: from ``resamples`` resamples.
         reference: from ``--reference`` runs.
     """
+
+    REPR_MORE = "layer.unit_trust has low, high, q and keep of every unit, and layer.units their columns"
 
     chance: Chance | None = None
     within: Within | None = None

@@ -143,7 +143,7 @@ def test_a_run_without_trust_tables_is_searched_by_the_threshold_alone(small):
     car = small.find("car")[0]
     assert car.detectors == 1
     assert car.units[0].as_dict() == {
-        "layer": "block1/conv", "unit": 1, "relation": "label", "detects": True, "score": 0.2, "low": None, "high": None,
+        "layer": "block1/conv", "unit": 1, "channel": 0, "relation": "label", "detects": True, "score": 0.2, "low": None, "high": None,
         "q": None, "keep": None, "cut": None, "precision": 0.5, "recall": 0.25, "label": "car", "label_score": 0.2, "formula": None,
         "image_rows": list(car.units[0].images), "image_names": list(car.units[0].image_names),
     }  # fmt: skip
