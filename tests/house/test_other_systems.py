@@ -23,7 +23,7 @@ data = small_probe_set.write_probe_set(folder / "data", images=21)
 run = folder / "run"
 dissect_small(data, run, memory=1)
 dissect_small(data, run, memory=1)  # the finished run is loaded
-nd.load(run).write_report()
+nd.load(run).write_report(run / "html")
 nd.export_activations(run, nets.make_small_net(), out=folder / "export")
 nd.export_activations(run, nets.make_small_net(), out=folder / "quantiles", activations=None, quantiles=True)
 nd.prepare_probe_set(data, folder / "small.arrow")
@@ -32,6 +32,7 @@ print(sorted(path.name for path in folder.iterdir()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_run_its_report_its_export_and_a_prepared_probe_set_work_where_posix_is_missing(tmp_path):
     done = subprocess.run(
