@@ -51,6 +51,9 @@ def dissect(
     data: str | Path | ConceptSource,
     *,
     preprocess: Preprocess | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     projection: Projections | None = None,
     reference: ReferenceRuns | None = None,
     out: str | Path | None = None,
@@ -69,6 +72,10 @@ def dissect(
             or any other ConceptSource, to which the settings ``split`` and ``limit`` cannot be applied.
         preprocess: how images become the network's input; None takes the model's own, else RGB with ImageNet's mean and
             standard deviation.
+        arch: architecture of a file of weights, such as ``torchvision:resnet18``, as for `load_network`.
+        weights: weights to load instead of the model's own: a file, or what `load_network` takes. A module is not changed; a copy gets
+            them.
+        trust: open a file that may contain code (``.pt2``).
         projection: latents to dissect instead of the layers' units: the file of a sparse autoencoder, or a module that maps
             (…, U) to (…, L), by being called or by its method ``encode``. Give one for all layers, or a mapping from layers.
             The result's layers are named ``LAYER+NAME``.
@@ -101,7 +108,7 @@ def dissect(
     require_progress(progress)
     concepts, settings, folder = check_inputs(data, settings, out)
     finish = None if reference is None else _open_references(reference, concepts, settings).test_units
-    network = as_network(model, preprocess)
+    network = as_network(model, preprocess, arch=arch, weights=weights, trust=trust)
     return dissect_checked(
         network,
         layers,
@@ -263,7 +270,9 @@ def _return_finished(folder: Path, run: Result, concepts: ConceptSource) -> Resu
     when = str(run.journal.get("finished", ""))[:10]
     on = f" on {when}" if when else ""
     _LOG.warning(
-        "%s already holds this run, finished%s: nothing is computed again", folder, on
+        "%s already holds this run, finished%s: nothing is computed again; --fresh, in Python fresh=True, does",
+        folder,
+        on,
     )  # the shell shows it too
     files.restore_tables(run, folder)
     return equip(run, lambda: concepts, folder, report.ReportCache(run, folder))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from netdissect.bounds import RESOLUTION_RANGE, require_integer
+from netdissect.bounds import RESOLUTION_RANGE, describe_type, require_integer
+from netdissect.errors import SettingsError
 from netdissect.probe_sets.download.paths import require_downloaded, resolve_network
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from torch import nn
 
-    from netdissect.layers import Layer
+    from netdissect.networks.layer_list import LayerList
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
@@ -116,15 +118,26 @@ def _resolve_model(model: str) -> str:
     return model
 
 
-def list_layers(model: nn.Module | str | Network, resolution: int | None = None) -> list[Layer]:
+def list_layers(
+    model: nn.Module | str | Network,
+    resolution: int | None = None,
+    *,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
+) -> LayerList:
     """Return the layers of a network that can be dissected, in the order of computation.
 
     Args:
         model: any ``torch.nn.Module``, a network that was loaded, or a name that `load_network` accepts.
         resolution: side of square input images in pixels; None takes the network's own size, or 224.
+        arch: as for `load_network`.
+        weights: as for `netdissect.dissect`.
+        trust: as for `load_network`.
 
     Returns:
-        the layers, each with its name, number of units, grid, receptive field, type and output shape.
+        the layers, each with its name, number of units, grid, receptive field, type and output shape: a list that prints as a table
+        in which ``*`` marks suggestions, has their names in ``suggested``, and converts with ``to_pandas()``.
 
     Raises:
         SettingsError: if the resolution is out of range.
@@ -138,9 +151,13 @@ def list_layers(model: nn.Module | str | Network, resolution: int | None = None)
     """
     if resolution is not None:
         resolution = require_integer("resolution", resolution, *RESOLUTION_RANGE)
-    network = as_network(model)
+    from netdissect.networks.layer_list import LayerList
+    from netdissect.networks.suggest import suggest_layers
+
+    network = as_network(model, arch=arch, weights=weights, trust=trust)
     size = network.input_size or (224, 224)
-    return network.layers((resolution, resolution) if resolution else size)
+    found = network.layers((resolution, resolution) if resolution else size)
+    return LayerList(found, tuple(suggest_layers(found)))
 
 
 def remove_units(
@@ -187,19 +204,41 @@ def remove_units(
     return network.without(layer, units, to, input_size=input_size)
 
 
-def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None = None) -> Network:
+def as_network(
+    model: nn.Module | str | Network,
+    preprocess: Preprocess | None = None,
+    *,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
+) -> Network:
     """Return a model as a `Network`.
 
     Args:
         model: any ``torch.nn.Module``, a network that was loaded, or a name that `load_network` accepts.
         preprocess: how images become its input; None takes the model's own, or else ImageNet's statistics with a warning.
+        arch: as for `load_network`.
+        weights: as for `load_network`; with a module, the file of weights that a copy of it gets.
+        trust: as for `load_network`.
+
+    Raises:
+        SettingsError: if an option does not go with the model.
+        ModelError: or a subclass, as `load_network` does.
     """
     from torch import nn
 
     from netdissect.networks.load import wrap_module
 
-    if isinstance(model, nn.Module) or not (isinstance(model, str) or hasattr(model, "probe")):
-        wrapped = wrap_module(model, preprocess)  # type: ignore[arg-type]  # it refuses anything but modules
+    if isinstance(model, str):
+        network = load_network(model, arch=arch, weights=weights, trust=trust)
+        return network if preprocess is None else network.with_preprocess(preprocess)
+    if arch is not None:
+        raise SettingsError(
+            f"arch= goes with a file of weights, and the model is {describe_type(model)}: leave arch= out"
+        )
+    if isinstance(model, nn.Module) or not hasattr(model, "probe"):
+        filled = model if weights is None else fill_copy(model, weights)
+        wrapped = wrap_module(filled, preprocess)  # type: ignore[arg-type]  # it refuses anything but modules
         if wrapped.preprocess.note.startswith("assumed"):
             _LOG.warning(
                 "%s: %s; pass preprocess= if it was trained with another preprocessing",
@@ -207,8 +246,30 @@ def as_network(model: nn.Module | str | Network, preprocess: Preprocess | None =
                 wrapped.preprocess.describe(),
             )
         return wrapped
-    network = load_network(model) if isinstance(model, str) else model
-    return network if preprocess is None else network.with_preprocess(preprocess)
+    if weights is not None:
+        raise SettingsError(
+            f"weights= goes with a module or a name, and {model.name} is loaded: give them to load_network(…, weights=…)"
+        )
+    return model if preprocess is None else model.with_preprocess(preprocess)
+
+
+def fill_copy(module: object, weights: str | Path) -> nn.Module:
+    """Return a copy of a module with the weights of a file; the module itself stays as it is.
+
+    Raises:
+        SettingsError: if it is not a module.
+        ModelFileError: if the file is damaged, unsafe to open, or does not fit the module.
+    """
+    from torch import nn
+
+    from netdissect.networks import checkpoints
+
+    if not isinstance(module, nn.Module):
+        raise SettingsError(f"weights= goes with a torch.nn.Module or the name of a model, not {describe_type(module)}")
+    filled = copy.deepcopy(module)
+    checkpoint = checkpoints.read_checkpoint(Path(weights))
+    checkpoints.load_checkpoint(filled, checkpoint, architecture=type(module).__name__)
+    return filled
 
 
 def _to_words(value: Channels | None) -> list[str] | None:

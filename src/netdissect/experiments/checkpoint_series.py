@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -216,22 +215,12 @@ def _make_loader(model: Any, preprocess: Preprocess | None) -> Callable[[str], N
         load = CheckpointLoader(lambda path: model_loading.load_network(model, weights=path))
         return lambda path: _adapt(load(path), preprocess)
     if isinstance(model, nn.Module):
-        return lambda path: _adapt(_fill_copy(model, path), preprocess)
+        return lambda path: _adapt(model_loading.fill_copy(model, path), preprocess)
     if callable(model):
         return lambda path: _adapt(model(path), preprocess)
     raise SettingsError(
         f"dissect_series takes MODEL as the shell does, a torch.nn.Module or a function that returns one, not {describe_type(model)}"
     )
-
-
-def _fill_copy(module: nn.Module, path: str) -> nn.Module:
-    """Return a copy of a module with the weights of a checkpoint."""
-    from netdissect.networks import checkpoints
-
-    filled = copy.deepcopy(module)
-    checkpoint = checkpoints.read_checkpoint(Path(path))
-    checkpoints.load_checkpoint(filled, checkpoint, architecture=type(module).__name__)
-    return filled
 
 
 def _adapt(model: nn.Module | Network, preprocess: Preprocess | None) -> Network:

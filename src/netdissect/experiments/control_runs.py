@@ -34,6 +34,7 @@ def control(
     *,
     seeds: int = 3,
     preprocess: Preprocess | None = None,
+    arch: str | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     progress: Progress | bool = True,
@@ -53,6 +54,7 @@ def control(
         data: the probe set, as for `dissect`.
         seeds: number of untrained networks, from 1 to 100; `reference` takes at least two.
         preprocess: as for `dissect`.
+        arch: as for `dissect`: the architecture of a file of weights, which are not read.
         out: folder of the run folders ``seed-1``, ``seed-2``, …; None writes nothing.
         fresh: replace the runs that the folders hold.
         progress: shows how far each run is: bars on a terminal and in a notebook, else a log line every ten
@@ -78,7 +80,7 @@ def control(
     preprocess = arguments.require_preprocess(preprocess)
     require_progress(progress)
     concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), None)
-    draw, trained = _make_drawer(model, preprocess)
+    draw, trained = _make_drawer(model, preprocess, arch)
     members = name_untrained(draw, seeds)
     where = None if out is None else require_series_folder(out, members)
     names = layers if trained is None else arguments.resolve_layer_names(layers, trained)
@@ -104,7 +106,9 @@ def name_untrained(draw: Callable[[int], Network], seeds: int) -> dict[str, Call
     return {f"seed-{seed}": partial(draw, seed) for seed in range(1, count + 1)}
 
 
-def _make_drawer(model: Any, preprocess: Preprocess | None) -> tuple[Callable[[int], Network], Network | None]:
+def _make_drawer(
+    model: Any, preprocess: Preprocess | None, arch: str | None
+) -> tuple[Callable[[int], Network], Network | None]:
     """Return a function that returns the untrained network of a seed, and the network whose modules may name layers.
 
     Raises:
@@ -117,9 +121,11 @@ def _make_drawer(model: Any, preprocess: Preprocess | None) -> tuple[Callable[[i
     from netdissect.networks.untrained import draw_untrained
 
     if isinstance(model, str):
-        return lambda seed: _adapt(model_loading.load_untrained(model, LoadOptions(seed=seed)), preprocess), None
+        return lambda seed: _adapt(
+            model_loading.load_untrained(model, LoadOptions(seed=seed, arch=arch)), preprocess
+        ), None
     if isinstance(model, nn.Module) or hasattr(model, "probe"):
-        network = model_loading.as_network(model, preprocess)
+        network = model_loading.as_network(model, preprocess, arch=arch)
         return lambda seed: draw_untrained(network, seed), network
     if callable(model):
         return lambda seed: _adapt(call_with_seed(seed, lambda: model(seed)), preprocess), None

@@ -89,6 +89,9 @@ def rotate(
     rotation_seed: int = 1,
     near_axes: bool = False,
     preprocess: Preprocess | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     out: str | Path | None = None,
     fresh: bool = False,
     progress: Progress | bool = True,
@@ -105,6 +108,9 @@ def rotate(
         rotation_seed: seed that Q is drawn from.
         near_axes: order the rows of Q by the axes nearest to them, so that the units rotate as little as possible.
         preprocess: as for `netdissect.dissect`.
+        arch: as for `netdissect.dissect`.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.dissect`.
         out: folder to write the run into; None writes nothing.
         fresh: replace a run in the folder.
         progress: shows how far the run is: bars on a terminal and in a notebook, else a log line every ten
@@ -132,7 +138,9 @@ def rotate(
 
     check_powers(alphas, rotation_seed)
     concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), out)
-    network = model_loading.as_network(model, arguments.require_preprocess(preprocess))
+    network = model_loading.as_network(
+        model, arguments.require_preprocess(preprocess), arch=arch, weights=weights, trust=trust
+    )
     names = arguments.resolve_layer_names(
         layers, network, lambda: run.choose_input_size(network, concepts.image_size, settings.resolution)
     )

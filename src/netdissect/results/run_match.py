@@ -157,11 +157,11 @@ def _require_same_run(folder: Path, found: Result, requested: Mapping[str, Any],
     if found_facts["network"] != requested["network"]:
         differs.append(f"of {found.network.name} with other weights, structure or preprocessing")
     if found_facts["layers"] != requested["layers"]:
-        differs.append(f"of the layers {', '.join(found_facts['layers'])}")
+        differs.append(f"of the layers {', '.join(found_facts['layers'])} (not {', '.join(requested['layers'])})")
     if found_facts["probe set"] != requested["probe set"]:
         differs.append(f"over another probe set, {found.probe_set.name}")
     differs += [
-        f"with --{name.replace('_', '-')} {getattr(found.settings, name)}"
+        f"with --{name.replace('_', '-')} {getattr(found.settings, name)} (not {requested['settings'].get(name)})"
         for name in dict.fromkeys([*found_facts["settings"], *requested["settings"]])
         if found_facts["settings"].get(name) != requested["settings"].get(name)
     ]
