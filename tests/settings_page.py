@@ -25,7 +25,8 @@ On the command line a setting is an option (`--batch-size 64`); in Python it is 
 
 ## A config file
 
-`run`, `series`, `control` and `rotate` read their options from a TOML file too, and write one:
+`run`, `series`, `control`, `rotate` and `dissect` read their options from a TOML file too, and write one; `netdissect init` asks
+five questions and writes it:
 
 ```
 netdissect run torchvision:resnet18 --layers layer4 --data broden1_227 --quantile 0.01 --save-config r18.toml

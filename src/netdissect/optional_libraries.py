@@ -7,6 +7,12 @@ from typing import Any
 
 from netdissect.errors import MissingExtraError, root_message
 
+#: Why torchvision fails to import, nearly always, and what to do.
+TORCHVISION_ADVICE = (
+    "torchvision was built for another version of torch than the one installed: install the two together, from the same "
+    "source, both for the CPU or both for the same CUDA"
+)
+
 
 def import_optional(module: str, *, extra: str, purpose: str) -> Any:
     """Import and return an optional library.
@@ -44,8 +50,5 @@ def explain_import_error(error: BaseException) -> str:
     """
     message = root_message(error)
     if "torchvision" in message:
-        return (
-            f"({message}): torchvision was built for another version of torch than the one installed: install the two "
-            f"together, from the same source, both for the CPU or both for the same CUDA"
-        )
+        return f"({message}): {TORCHVISION_ADVICE}"
     return f"({message}): check that its version fits the other libraries"

@@ -41,6 +41,16 @@ def _(desk):
     return desk.run("--save-config", desk.folder / "run.toml")
 
 
+@mistake("`netdissect init` without a terminal")
+def _(desk):
+    return ["init", "--file", desk.folder / "run.toml"]
+
+
+@mistake("photos, and nothing that says what is in them")
+def _(desk):
+    return ["dissect", desk.folder, desk.net, "--layers", "conv1"]
+
+
 @mistake("a pattern of several paths where one is expected")
 def _(desk):
     for name in ("set_1", "set_2"):

@@ -26,9 +26,12 @@ from netdissect.cli.control import control
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
 from netdissect.cli.discriminate import discriminate
+from netdissect.cli.dissect import dissect
+from netdissect.cli.doctor import doctor
 from netdissect.cli.explain import explain
 from netdissect.cli.export import export
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
+from netdissect.cli.init import init
 from netdissect.cli.layers import layers
 from netdissect.cli.look import look
 from netdissect.cli.option_groups import OPTIONS
@@ -67,6 +70,9 @@ app.command(demo)
 app.command(run, usage="Usage: netdissect run MODEL --layers NAME … --data DATA [OPTIONS]")
 app.command(series, usage="Usage: netdissect series MODEL --weights FILE … --layers NAME … --data DATA [OPTIONS]")
 app.command(control, usage="Usage: netdissect control MODEL --layers NAME … --data DATA [OPTIONS]")
+app.command(dissect, usage="Usage: netdissect dissect PHOTOS MODEL --layers NAME … --words WORD … [OPTIONS]")
+app.command(init)
+app.command(doctor)
 app.command(layers)
 app.command(report)
 app.command(look, usage="Usage: netdissect look RUN [MODEL] IMAGE … [OPTIONS]")

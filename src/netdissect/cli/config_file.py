@@ -25,7 +25,7 @@ from netdissect.io.atomic import write_text
 from netdissect.io.toml_files import format_flat_toml, read_flat_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from netdissect.io.toml_files import Value
 
@@ -73,7 +73,7 @@ def read_config(app: App, commands: tuple[str, ...], arguments: Sequence[Argumen
         changed = _change_words(value, change)
         if argument.names[0].startswith("-"):
             options[argument.names[0].lstrip("-")] = changed
-        elif not argument.tokens and not _find_tokens(arguments, "--model"):
+        elif not argument.tokens and not (key == "model" and _find_tokens(arguments, "--model")):
             argument.tokens = [Token(value=str(changed), source=str(path))]
     nested: dict[str, Any] = options
     for command in reversed(commands):
@@ -95,11 +95,28 @@ def hold_config(_app: App, commands: tuple[str, ...], arguments: Sequence[Argume
         for argument in arguments
         if argument.tokens and not argument.children and not _NOT_SAVED & set(argument.names)
     }
-    command = f"netdissect {' '.join(commands)}"
-    text = f"# {command} --config {path.name}   (netdissect {netdissect.__version__})\n{format_flat_toml(values)}"
+    text = _format_config(path, " ".join(commands), values)
     if path.exists() and path != read and (not path.is_file() or path.read_bytes() != text.encode()):
         raise SettingsError(f"--save-config {path} is there already: name another file, or delete that one")
     _to_save[path] = text
+
+
+def write_config(path: Path, command: str, values: Mapping[str, Value | list[Value]]) -> None:
+    """Write a config file for a command, with paths and names as they were typed in the current folder."""
+    values = {
+        key: _change_words(
+            value, lambda word, key=key: _make_relative_from(path.parent, word, certain=key in ("out", "photos"))
+        )
+        if key in ("model", "data", "photos", "out")
+        else value
+        for key, value in values.items()
+    }
+    write_text(path, _format_config(path, command, values))
+
+
+def _format_config(path: Path, command: str, values: Mapping[str, Value | list[Value]]) -> str:
+    head = f"# netdissect {command} --config {path.name}   (netdissect {netdissect.__version__})\n"
+    return head + format_flat_toml(values)
 
 
 def _find_tokens(arguments: Sequence[Argument], option: str) -> list[Token]:
@@ -118,8 +135,9 @@ def _find_argument(arguments: Sequence[Argument], key: str, file: Path, command:
     Raises:
         SettingsError: if there is none.
     """
-    if key == "model":
-        return next(argument for argument in arguments if argument.field_info.name == "model")
+    for argument in arguments:
+        if not argument.field_info.is_keyword and argument.field_info.name == key:
+            return argument
     names = {
         name.removeprefix("--"): argument
         for argument in arguments
@@ -129,7 +147,7 @@ def _find_argument(arguments: Sequence[Argument], key: str, file: Path, command:
     }
     found = names.get(key) or names.get(key.replace("_", "-"))
     if found is None or key.startswith("no-"):
-        shown = sorted({"model", *(_name_key(argument) for argument in names.values() if argument.show)})
+        shown = sorted({*(_name_key(argument) for argument in arguments if argument.show and not argument.children)})
         raise SettingsError(f"{file}: netdissect {command} has no option {key!r}: {suggest_nearest(key, shown)}")
     return found
 

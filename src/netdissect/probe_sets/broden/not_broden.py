@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from typing import TYPE_CHECKING
 
 from netdissect.io.images import ENDINGS
@@ -47,9 +48,12 @@ def explain_not_broden(path: Path) -> str | None:
     where = path if any(_list_images(path)) else classes[0] if classes else None
     if where is None:
         return f"{lead}: expected a folder in Broden's format; netdissect data list shows what can be downloaded"
+    folder = shlex.quote(str(where))
     return (
-        f"{where} holds images and no labels, so it is no probe set: netdissect data from-masks {where} MASKS --classes "
-        f"FILE --out DIR makes one with masks of yours, from-words {where} --concepts WORDS --out DIR with words alone"
+        f"{where} holds images and no labels, so it is no probe set; three ways on: with masks of yours, netdissect data "
+        f"from-masks {folder} MASKS --classes FILE --out DIR; with a segmentation network, netdissect dissect {folder} MODEL "
+        f"--layers last --segmenter torchvision:deeplabv3_resnet50; with words, netdissect dissect {folder} MODEL --layers last "
+        f"--words dog sky 'red car'"
     )
 
 

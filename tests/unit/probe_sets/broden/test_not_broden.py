@@ -24,7 +24,7 @@ def image(path):
     [
         (
             ["a.jpg", "b.PNG"],
-            "{0} holds images and no labels, so it is no probe set: netdissect data from-masks {0} MASKS",
+            "{0} holds images and no labels, so it is no probe set; three ways on: with masks of yours, netdissect data from-masks {0} MASKS",
         ),
         (["a.jfif"], "{0} holds images and no labels"),
         (["images/a.jpg"], "{0}/images holds images and no labels"),
