@@ -46,6 +46,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Make a page's links and lists work in the site too."""
     sources = {made: name for name, made in links.find_project_pages().items()}
     text = links.adapt_page(markdown, sources.get(page.file.src_uri, f"docs/{page.file.src_uri}"))
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation", "toc"]
     if page.file.src_uri.startswith("decisions/0"):
         text += "\n[All decisions](index.md)\n"
     return python_pages.link_names(text) if page.file.src_uri == "api.md" else text

@@ -1,4 +1,4 @@
-"""Links, functions, commands and paths in the documents exist."""
+"""Links, functions and paths in the documents exist."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
-from netdissect.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,19 +30,6 @@ def test_functions_named_in_the_method_exist(page):
         defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
         missing = {name.strip() for name in names.split(",")} - defined
         assert not missing, f"{file} has no {missing}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_exist(page):
-    blocks = re.findall(r"```\w*\n(.*?)```|^((?:    .*\n)+)", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    lines = [line.strip() for block in blocks for line in "".join(block).splitlines()]
-    for line in lines:
-        if not line.startswith("netdissect "):
-            continue
-        words = line.split("#")[0].split()[1:]
-        command = app[words[0]]
-        if words[0] in ("data", "zoo") and not words[1].startswith("-"):
-            command[words[1]]
 
 
 def test_the_map_names_every_room():
