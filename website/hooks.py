@@ -53,6 +53,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return python_pages.link_names(text) if page.file.src_uri == "api.md" else text
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001
+    """Name the search dialog of the theme for screen readers."""
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )
+
+
 def _expand(nav: object, pages: dict[str, list[str]]) -> object:
     """Return a nav whose entries that name a folder are the folder's pages."""
     if isinstance(nav, list):

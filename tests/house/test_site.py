@@ -186,6 +186,7 @@ def test_pages_ask_for_nothing_outside_and_the_search_finds(where, site, served,
     for name in SHOWN:
         page.goto(start + name, wait_until="load")
     page.goto(f"{start}index.html")
+    page.wait_for_function("document.querySelector('.md-search-result__meta').textContent.includes('Type to start')")
     page.locator("[data-md-component=search-query]").fill("false discovery rate")
     page.locator(".md-search-result__link").first.wait_for(timeout=30_000)
     assert "trust" in " ".join(page.locator(".md-search-result__link").evaluate_all("all => all.map(a => a.href)"))
