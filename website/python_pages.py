@@ -32,7 +32,10 @@ def find_sections() -> dict[str, list[str]]:
     """Return the public names of every section of docs/api.md that has some."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
-    found = {title: _ROW.findall(body) for title, body in zip(parts[::2], parts[1::2], strict=True)}
+    found = {
+        title: [name for name in _ROW.findall(body) if name in netdissect.__all__]
+        for title, body in zip(parts[::2], parts[1::2], strict=True)
+    }
     return {title: names for title, names in found.items() if names}
 
 
@@ -70,7 +73,11 @@ def find_path(name: str) -> str:
 
 def link_names(text: str) -> str:
     """Return docs/api.md with the names of its tables as links to their docstrings."""
-    return _ROW.sub(lambda row: f"| [`{row[1]}`][{find_path(row[1])}] |", text)
+
+    def link(row: re.Match[str]) -> str:
+        return f"| [`{row[1]}`][{find_path(row[1])}] |" if row[1] in netdissect.__all__ else row[0]
+
+    return _ROW.sub(link, text)
 
 
 def _describe(path: str, *, heading: bool = True) -> str:

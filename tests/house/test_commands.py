@@ -89,7 +89,7 @@ def find_problem(command):
         except (KeyError, CycloptsError):
             return "no such command"
         return None
-    if is_synopsis(command) or len(words) == len(name.split()):
+    if is_synopsis(command) or len(words) == len(name.split()) or "--config" in words:  # a config is read while parsing
         return find_unknown_option(name, words)
     try:
         app.parse_args(words, exit_on_error=False, print_error=False)
