@@ -45,11 +45,12 @@ if TYPE_CHECKING:
     from netdissect.report.image_look import FiringUnit, ImageLook
 
 
+_NUMBER: tuple[Kind, bool] = ("number", False)
 #: Columns of a look, what each holds, and whether values may be missing.
 LOOK_KINDS: dict[str, tuple[Kind, bool]] = {
     "image": ("text", False), "layer": ("text", False), "unit": ("integer", False), "channel": ("integer", False), "category": ("text", False),
     "label": ("text", False), "score": ("number", False), "q": ("number", True),
-    **dict.fromkeys(("strength", "activation", "threshold", "share", "x", "y"), ("number", False)),
+    **dict.fromkeys(("strength", "activation", "threshold", "share", "x", "y"), _NUMBER),
 }  # fmt: skip
 
 

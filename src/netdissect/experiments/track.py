@@ -106,6 +106,7 @@ class TrackedRuns(Table):
         )  # fmt: skip
         self._require_fit(checkpoint, tuple(result.layers))
         self.checkpoints.append(checkpoint)
+        self.__dict__.pop("_columns", None)  # the table has a row more
 
     def _require_fit(self, checkpoint: TrackedCheckpoint, layers: Sequence[str]) -> None:
         """Raise SettingsError if a checkpoint has other layers, units or concepts than the first."""
@@ -139,10 +140,6 @@ class TrackedRuns(Table):
     def __repr__(self) -> str:
         more = ".append(run, step=N), .entries, .find_changes(), .to_pandas(), .write_figures(FILE)"
         return "\n".join([*(describe_track(self) if self.checkpoints else ["no checkpoint yet"]), more])
-
-    @property
-    def _columns(self) -> Mapping[str, Column]:
-        return self._make_columns()  # new with every checkpoint
 
     def _make_columns(self) -> Mapping[str, Column]:
         return make_count_columns(self.entries)

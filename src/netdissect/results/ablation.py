@@ -93,10 +93,9 @@ class ClassCurve:
     only: float
 
 
+_NUMBER: tuple[Kind, bool] = ("number", True)
 #: Columns of a layer's ablations as a table, what each holds, and whether values may be missing.
-ABLATION_KINDS: dict[str, tuple[Kind, bool]] = {
-    field.name: ("number", field.name in ("share", "matched_low", "matched_high")) for field in fields(ConceptAblation)
-} | {
+ABLATION_KINDS: dict[str, tuple[Kind, bool]] = dict.fromkeys((field.name for field in fields(ConceptAblation)), _NUMBER) | {
     "concept": ("text", False), "category": ("text", False), "units": ("integers", False), "class_name": ("text", False),
     "images": ("integer", False), "matched_sets": ("integer", False),
 }  # fmt: skip

@@ -31,12 +31,13 @@ ABLATION_FIGURES = (
 )  # fmt: skip
 
 
+_NUMBER: tuple[Kind, bool] = ("number", True)
 #: Columns of the table, what each holds, and whether values may be missing: all of a unit's are, for a concept without units.
 FOUND_KINDS: dict[str, tuple[Kind, bool]] = {
     "concept": ("text", False), "category": ("text", False), "pixels": ("integer", False), "images": ("integer", True),
     "detectors": ("integer", False), "best_score": ("number", False), "attainable": ("number", True), "reason": ("text", True), "why": ("text", True),
     "layer": ("text", True), "unit": ("integer", True), "channel": ("integer", True), "relation": ("text", True), "detects": ("flag", True),
-    **dict.fromkeys(("score", "low", "high", "q", "keep", "cut", "precision", "recall"), ("number", True)),
+    **dict.fromkeys(("score", "low", "high", "q", "keep", "cut", "precision", "recall"), _NUMBER),
     "label": ("text", True), "label_score": ("number", True), "formula": ("text", True), "image_rows": ("integers", True),
     "image_names": ("texts", True),
 }  # fmt: skip
