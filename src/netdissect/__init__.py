@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netdissect.api import add_reference, dissect, load
     from netdissect.concepts import Concept, Labels, Vocabulary
     from netdissect.config import Settings
+    from netdissect.data_loading import open_probe_set
     from netdissect.errors import NetdissectError
     from netdissect.experiments.checkpoint_series import dissect_series
     from netdissect.experiments.compare_runs import compare
@@ -97,6 +98,7 @@ _MODULES = {
     "load_segmenter": "netdissect.networks.labelers.segmenters",
     "look": "netdissect.analyses.look",
     "make_probe_set": "netdissect.probe_sets.importers.import_options",
+    "open_probe_set": "netdissect.data_loading",
     "prepare_probe_set": "netdissect.probe_sets.prepared.prepare",
     "register_model_kind": "netdissect.networks.plugins",
     "register_report_panel": "netdissect.report.panels",
@@ -116,7 +118,7 @@ __all__ = [
     "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary", "__version__",
     "ablate", "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "export_activations", "generate_probe_set", "importers",
     "keep_freed_memory", "list_layers", "load", "load_network",
-    "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
+    "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "open_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
 ]  # fmt: skip
 
 

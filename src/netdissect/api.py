@@ -6,11 +6,12 @@ import contextlib
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from netdissect import arguments, report
 from netdissect.analyses.finished_run import equip, load_finished
 from netdissect.bounds import describe_type
+from netdissect.data_loading import is_given, open_given_data
 from netdissect.engine.image_groups import read_group_names
 from netdissect.errors import ModelError, SettingsError, describe_exit
 from netdissect.layers import check_file_stems
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from netdissect.config import Settings, SettingsDict
     from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import PreprocessLike
     from netdissect.networks.units.projection import Projections
+    from netdissect.probe_sets.given.given_concepts import ConceptsLike
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.run_result import Result
     from netdissect.run.references import ReferenceRuns, ReferenceSet
@@ -48,9 +50,10 @@ def _forbid_exit() -> Iterator[None]:
 def dissect(
     model: nn.Module | str | Network,
     layers: str | nn.Module | Sequence[str | nn.Module] | None,
-    data: str | Path | ConceptSource,
+    data: Any,
+    concepts: ConceptsLike | None = None,
     *,
-    preprocess: Preprocess | None = None,
+    preprocess: PreprocessLike | None = None,
     arch: str | None = None,
     weights: str | Path | None = None,
     trust: bool = False,
@@ -68,10 +71,14 @@ def dissect(
         model: any ``torch.nn.Module``, anything that the shell takes for MODEL, or a loaded Network.
         layers: the layers to dissect, by name, as modules of the network, or by patterns: ``layer4.*``, ``blocks.[0-9].mlp``, ``*``
             for all, ``last`` for the last of the suggested ones (`list_layers` marks them). None takes all suggested ones.
-        data: a probe set: a folder in Broden's format, a prepared file, the name of a downloaded one, an fsspec URL, a Broden,
-            or any other ConceptSource, to which the settings ``split`` and ``limit`` cannot be applied.
-        preprocess: how images become the network's input; None takes the model's own, else RGB with ImageNet's mean and
-            standard deviation.
+        data: images with their masks: a torch data set or loader, a ``datasets.Dataset``, tensors, or any iterable of pairs
+            (`open_probe_set` has more options). Or a probe set: a folder in Broden's format, a prepared file, the name of a
+            downloaded one, an fsspec URL, a Broden, or any other ConceptSource, to which the settings ``split`` and
+            ``limit`` cannot be applied.
+        concepts: what the masks mean, such as the names of the numbers 1, 2, …, as for `open_probe_set`; None for a probe set,
+            which says it itself.
+        preprocess: how images become the network's input: a `Preprocess`, or a transform such as ``weights.transforms()``,
+            whose crop is left out; None takes the model's own, else RGB with ImageNet's mean and standard deviation.
         arch: architecture of a file of weights, such as ``torchvision:resnet18``, as for `load_network`.
         weights: weights to load instead of the model's own: a file, or what `load_network` takes. A module is not changed; a copy gets
             them.
@@ -104,15 +111,24 @@ def dissect(
         result["layer4"].units[0].label  # such as 'dog'
     """
     settings = arguments.merge_settings(settings, options)
-    preprocess = arguments.require_preprocess(preprocess)
+    preparation = arguments.require_preprocess(preprocess)
     require_progress(progress)
-    concepts, settings, folder = check_inputs(data, settings, out)
-    finish = None if reference is None else _open_references(reference, concepts, settings).test_units
-    network = as_network(model, preprocess, arch=arch, weights=weights, trust=trust)
+    network = None
+    if is_given(data):
+        arguments.require_run_folder(out)
+        network = as_network(model, preparation, arch=arch, weights=weights, trust=trust)
+        data = open_given_data(data, settings, concepts, network.preprocess, progress)
+    elif concepts is not None:
+        raise SettingsError(
+            f"concepts= says what masks in Python mean, and data={describe_type(data)} is a probe set already"
+        )
+    probe_set, settings, folder = check_inputs(data, settings, out)
+    finish = None if reference is None else _open_references(reference, probe_set, settings).test_units
+    network = network or as_network(model, preparation, arch=arch, weights=weights, trust=trust)
     return dissect_checked(
         network,
         layers,
-        concepts,
+        probe_set,
         settings,
         folder,
         projection=projection,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from netdissect.bounds import describe_type, format_value
 from netdissect.config import Settings
+from netdissect.data_loading import is_given
 from netdissect.errors import DataNotFoundError, SettingsError, suggest_nearest
 from netdissect.io import folders
 from netdissect.io.text import escape_line
@@ -48,17 +49,24 @@ def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Set
     return replace(settings or Settings(), **options)
 
 
-def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Settings]:
+def open_probe_set(
+    data: object, settings: Settings, *, refused: Mapping[str, object] | None = None
+) -> tuple[ConceptSource, Settings]:
     """Open a probe set, and return it with settings that record its split and its limit.
 
     Args:
         data: a Broden folder, a prepared file, the name of either, a URL, a `Broden` or another `ConceptSource`.
         settings: every setting; a `Broden` is restricted to the split and the limit.
+        refused: arguments by name that say how data in a program is read, and that apply to nothing else.
 
     Raises:
         DataNotFoundError: if there is no such probe set; the message says how to get or make one.
         SettingsError: if `data` is none of these, or if a split or a limit is set for another `ConceptSource`.
     """
+    for name in (name for name, value in (refused or {}).items() if value is not None):
+        raise SettingsError(
+            f"{name}= says how images and masks in Python are read, and {describe_type(data)} is a probe set already"
+        )
     if isinstance(data, Path) or (isinstance(data, str) and "://" not in data):
         require_utf8_path("data", os.fspath(data))
         folder = resolve_probe_set(data)
@@ -69,12 +77,18 @@ def open_probe_set(data: object, settings: Settings) -> tuple[ConceptSource, Set
     if isinstance(data, str):
         return open_probe_folder(data, split=settings.split, limit=settings.limit), settings
     if type(data) is Broden or _is_prepared_set(data):
+        _require_reachable(data, settings)
         narrowed = data.select(split=settings.split, limit=settings.limit)
         return narrowed, replace(settings, split=narrowed.split, limit=narrowed.limit)
     if isinstance(data, type) or not isinstance(data, ConceptSource):
+        given = (
+            "images and masks in Python are opened once, with netdissect.open_probe_set(data, concepts=…)"
+            if is_given(data)
+            else "netdissect.importers makes a probe set of your own images"
+        )
         raise SettingsError(
             f"data= takes a folder in Broden's format, the name of a downloaded one, a URL, or an object with the methods "
-            f"of netdissect.protocols.ConceptSource, not {describe_type(data)}: netdissect.importers makes a probe set of your own images"
+            f"of netdissect.protocols.ConceptSource, not {describe_type(data)}: {given}"
         )
     for name, value in (("split", settings.split), ("limit", settings.limit)):
         if value is not None:
@@ -91,7 +105,16 @@ def _is_prepared_set(data: object) -> TypeGuard[Broden]:
         return False
     from netdissect.probe_sets.prepared.prepared_set import PreparedSet
 
-    return type(data) is PreparedSet
+    return isinstance(data, PreparedSet)
+
+
+def _require_reachable(data: Broden, settings: Settings) -> None:
+    """Refuse a probe set in a temporary file of this machine for a run on a cluster."""
+    if settings.runtime == "ray" and not data.path:
+        raise SettingsError(
+            "runtime='ray': the images that were given in Python are in a temporary file of this machine, which other nodes cannot read: "
+            "write them with netdissect.open_probe_set(data, …, out='SHARED/NAME.arrow')"
+        )
 
 
 def resolve_layer_names(
@@ -146,19 +169,14 @@ def _match_run_layers(run: Result, word: str) -> list[str]:
 
 
 def require_preprocess(preprocess: object) -> Preprocess | None:
-    """Check that an argument is a `Preprocess` or None, and return it.
+    """Return what an argument says about how images become a network's input: a `Preprocess`, a transform or None.
 
     Raises:
-        SettingsError: if it is anything else.
+        SettingsError: if it is anything else, or a transform that does more than a `Preprocess` can.
     """
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import read_preprocess
 
-    if preprocess is None or isinstance(preprocess, Preprocess):
-        return preprocess
-    raise SettingsError(
-        f"preprocess= takes netdissect.Preprocess(mean=…, std=…), not {describe_type(preprocess)}: it "
-        f"changes the values of pixels only; images are resized without cropping, so that label maps still fit them"
-    )
+    return read_preprocess(preprocess)
 
 
 def require_run_folder(out: object) -> Path | None:

@@ -165,7 +165,9 @@ class ListedNetwork(ABC):
         return True
 
     def size_for(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Return the input's height and width for images of a size: that size, or its own if it accepts no other."""
+        """Return the input's height and width for images of a size: what its preprocessing says, that size, or its own."""
+        if self.preprocess.input_size is not None:
+            return self.preprocess.input_size
         if self.input_size is None or self.input_size == image_size or self.accepts_size(image_size):
             return image_size
         return self.input_size

@@ -30,6 +30,7 @@ class Preprocess:
         std: divides the values, shape (3,).
         grey: whether the channels are averaged at the end, as the released code's ``--colordepth 1`` does.
         note: where these settings come from, for the report.
+        input_size: height and width that images are scaled to, without cropping; None leaves that to the network.
     """
 
     channels: Literal["rgb", "bgr"] = "rgb"
@@ -38,6 +39,7 @@ class Preprocess:
     std: NDArray[np.float32] = field(default_factory=lambda: np.array(IMAGENET_STD, np.float32))
     grey: bool = False
     note: str = ""
+    input_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Turn means and standard deviations that are lists, tuples or other arrays into arrays of float32."""

@@ -177,7 +177,12 @@ def _describe_input_size(
     size = choose_input_size(network, image_size, resolution)
     own_size, notes = network.input_size, list(network.remarks())
     if size != image_size:
-        why = "as --resolution asks" if resolution else f"the only size {network.name} takes as it is"
+        own = (
+            f"as {network.preprocess.note} does"
+            if network.preprocess.input_size == size
+            else f"the only size {network.name} takes as it is"
+        )
+        why = "as --resolution asks" if resolution else own
         notes.append(
             f"images of {_format_size(image_size)} are scaled to {_format_size(size)}, {why}; labels stay as they are"
         )

@@ -158,25 +158,39 @@ def write_label_tables(
     return categories
 
 
-def write_index(folder: Path, rows: Iterable[IndexRow], categories: Sequence[str]) -> None:
+def write_index(
+    folder: Path,
+    rows: Iterable[IndexRow],
+    categories: Sequence[str],
+    *,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Write ``index.csv``, which makes the folder complete; it has a column of groups if any image has one.
 
+    Args:
+        folder: the probe set.
+        rows: its images.
+        categories: the categories in the order of the tables.
+        more: further columns, and the text of every image in each.
+
     Raises:
-        SettingsError: if it has, and a category has the name of that column.
+        SettingsError: if a category has the name of one of these columns.
     """
     rows = list(rows)
-    extra = [GROUP_COLUMN] if any(row.group for row in rows) else []
-    if extra and GROUP_COLUMN in categories:
-        raise SettingsError(f"a category cannot be called {GROUP_COLUMN!r} where images have groups: call it otherwise")
+    groups = {GROUP_COLUMN: [row.group for row in rows]} if any(row.group for row in rows) else {}
+    extra = {**groups, **(more or {})}
+    for column in extra.keys() & set(categories):
+        reason = "images have groups" if column == GROUP_COLUMN else "index.csv has a column of that name"
+        raise SettingsError(f"a category cannot be called {column!r} where {reason}: call it otherwise")
     write_table(
         folder / "index.csv",
         [*INDEX_COLUMNS, *extra, *categories],
         [
             [
-                row.image, row.split, *row.image_size, *row.label_size, *([row.group] if extra else []),
+                row.image, row.split, *row.image_size, *row.label_size, *(column[at] for column in extra.values()),
                 *(";".join(str(item) for item in row.fields.get(category, ())) for category in categories),
             ]
-            for row in rows
+            for at, row in enumerate(rows)
         ],
     )  # fmt: skip
 

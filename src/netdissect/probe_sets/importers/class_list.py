@@ -137,7 +137,7 @@ def read_class_list(
         DataFileError: if it has none of the formats, a part of it cannot be read, or a number occurs twice.
     """
     where = str(given) if isinstance(given, (str, Path)) else "the class list"
-    return _number_classes(_read_rows(given, ListRequest(first, column, trained)), category, where)
+    return number_classes(_read_rows(given, ListRequest(first, column, trained)), category, where)
 
 
 def read_class_names(given: str | Path) -> list[str]:
@@ -205,7 +205,17 @@ def _find_label(value: int, table: Mapping[int, int], where: object, what: str) 
     return 0
 
 
-def _number_classes(rows: Sequence[ClassRow], category: str, where: str) -> ClassList:
+def number_classes(rows: Sequence[ClassRow], category: str, where: str) -> ClassList:
+    """Return the class list of classes with numbers or colors.
+
+    Args:
+        rows: the classes.
+        category: the category of classes that have none.
+        where: the list, for errors.
+
+    Raises:
+        DataFileError: if a number or color occurs twice, or no class has a name.
+    """
     codes: dict[int, int] = {}
     colors: dict[int, int] = {}
     names: list[str] = []

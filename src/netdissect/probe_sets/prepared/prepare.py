@@ -24,6 +24,7 @@ from netdissect.probe_sets.prepared.prepared_schema import (
     PIXELS,
     STAMPS_TABLE,
     PreparedFacts,
+    list_columns,
     make_schema,
 )
 from netdissect.probe_sets.prepared.prepared_set import PreparedSet
@@ -36,7 +37,7 @@ from netdissect.runtime.worker_processes import start_local_workers
 from netdissect.segments import Segments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,11 +67,10 @@ class PreparedResult:
 
 @dataclass(frozen=True)
 class _PrepareContext(PlainContext):
-    """What every worker needs: the probe set's folder, the images' size, and the file's schema."""
+    """What every worker needs: the probe set's folder, and the images' size."""
 
     folder: Path
     size: tuple[int, int] | None
-    schema: pa.Schema
 
 
 def prepare_probe_set(
@@ -117,28 +117,46 @@ def prepare_probe_set(
     stamps = stamp_images(probe_set.folder, probe_set.rows) if isinstance(probe_set.folder, Path) else None
     if _is_current(target, probe_set, size):
         return PreparedResult(target, len(probe_set), is_new=False)
-    rows = _choose_batch_rows(probe_set.rows, size)
+    rows = choose_batch_rows(probe_set.rows, size)
     facts = PreparedFacts(probe_set.name, len(probe_set), rows, size, probe_set.tables_fingerprint)
+    batches = [probe_set.rows[start : start + rows] for start in range(0, len(probe_set), rows)]
+    context = _PrepareContext(probe_set.folder, size)
+    with show_progress(progress) as shown, start_local_workers(context, min(workers, len(batches))) as runtime:
+        shown.start("prepare", len(probe_set))
+        write_batches(target, facts, read_tables(probe_set), runtime.map(_encode_batch, batches), shown, stamps=stamps)
+    return PreparedResult(target, len(probe_set), is_new=True)
+
+
+def write_batches(
+    target: Path,
+    facts: PreparedFacts,
+    tables: Mapping[str, bytes],
+    batches: Iterable[Mapping[str, list[Any]]],
+    progress: Progress,
+    *,
+    stamps: NDArray[np.int64] | None = None,
+) -> None:
+    """Write a prepared file.
+
+    Args:
+        target: the file.
+        facts: its facts.
+        tables: the probe set's tables by name.
+        batches: the columns of every record batch, as `encode_rows` gives them.
+        progress: reports the progress.
+        stamps: of the images' files, if it is made of a folder on this machine.
+    """
     schema = make_schema(facts)
-    tables = _read_tables(probe_set) | {FACTS_TABLE: facts.to_json()}
+    tables = {**tables, FACTS_TABLE: facts.to_json()}
     if stamps is not None:
         tables[STAMPS_TABLE] = stamps.astype("<i8").tobytes()
-    batches = [probe_set.rows[start : start + rows] for start in range(0, len(probe_set), rows)]
-    context = _PrepareContext(probe_set.folder, size, schema)
-    with (
-        show_progress(progress) as shown,
-        start_local_workers(context, min(workers, len(batches))) as runtime,
-        atomic.open_replacement(target) as file,
-        pa.ipc.new_file(file, schema) as writer,
-    ):
-        shown.start("prepare", len(probe_set))
-        for number, columns in enumerate(runtime.map(_encode_batch, batches)):
+    listed = [{"name": name, "data": data} for name, data in tables.items()]
+    with atomic.open_replacement(target) as file, pa.ipc.new_file(file, schema) as writer:
+        for number, columns in enumerate(batches):
             count = len(columns["row"])
-            listed = [[{"name": name, "data": data} for name, data in tables.items()]] if number == 0 else [None]
-            columns["tables"] = listed + [None] * (count - 1)
-            writer.write_batch(pa.record_batch([pa.array(columns[f.name], f.type) for f in schema], schema=schema))
-            shown.advance(count)
-    return PreparedResult(target, len(probe_set), is_new=True)
+            own = {**columns, "tables": [listed if number == 0 else None, *[None] * (count - 1)]}
+            writer.write_batch(pa.record_batch([pa.array(own[f.name], f.type) for f in schema], schema=schema))
+            progress.advance(count)
 
 
 def _require_side(images: str | int) -> int:
@@ -153,13 +171,22 @@ def _choose_target(probe_set: Broden, data: str | Path, out: str | Path | None) 
     if out is None and not isinstance(probe_set.folder, Path):
         raise SettingsError(f"{data} is a URL, beside which nothing is written: name the file with --out")
     target = Path(out) if out is not None else name_prepared_file(probe_set.folder)
+    require_own_target(target)
+    return target
+
+
+def require_own_target(target: Path) -> None:
+    """Refuse a path at which something else than a prepared file is.
+
+    Raises:
+        DataError: if it is a folder, or another file.
+    """
     if target.is_dir():
         raise DataError(f"{target} is a folder: name the file to write with --out")
     if (target.exists() or target.is_symlink()) and not is_own_file(target):
         raise DataError(
             f"{target} exists and is not a prepared probe set, so it is not replaced: name another file with --out"
         )
-    return target
 
 
 def _is_current(target: Path, probe_set: Broden, size: tuple[int, int] | None) -> bool:
@@ -173,7 +200,7 @@ def _is_current(target: Path, probe_set: Broden, size: tuple[int, int] | None) -
         return False
 
 
-def _choose_batch_rows(rows: Sequence[ProbeImage], size: tuple[int, int] | None) -> int:
+def choose_batch_rows(rows: Sequence[ProbeImage], size: tuple[int, int] | None) -> int:
     """Return the number of rows of a record batch: few if images or labels are large."""
     largest = max(2 * row.label_size[0] * row.label_size[1] * max(1, len(row.planes)) for row in rows)
     pixels = max(3 * row.image_size[0] * row.image_size[1] for row in rows)
@@ -187,7 +214,7 @@ def list_table_names(probe_set: Broden) -> list[str]:
     return [*names, *_OTHER_TABLES]
 
 
-def _read_tables(probe_set: Broden) -> dict[str, bytes]:
+def read_tables(probe_set: Broden) -> dict[str, bytes]:
     """Return the probe set's tables by name."""
     paths = [probe_set.folder / name for name in list_table_names(probe_set)]
     return {path.name: _read_file(path, "table") for path in paths if path.is_file()}
@@ -203,7 +230,7 @@ def _read_file(path: Path, what: str) -> bytes:
 
 def _encode_batch(context: _PrepareContext, rows: Sequence[ProbeImage]) -> dict[str, list[Any]]:
     """Return the columns of some rows."""
-    columns: dict[str, list[Any]] = {name: [] for name in context.schema.names}
+    found = []
     for row in rows:
         path = context.folder / "images" / row.image
         data = images.read_indexed_image(path)
@@ -211,16 +238,30 @@ def _encode_batch(context: _PrepareContext, rows: Sequence[ProbeImage]) -> dict[
             raise DataFileError(f"image {path}: it has {len(data):,} bytes, which are too many for a prepared file")
         if context.size is not None:
             data = images.resize_image(images.decode_image(data, path, row.image_size), context.size).tobytes()
-        segments, labels = encode_segments(*_read_planes(context.folder, row))
-        image = {"bytes": data, "path": row.image} if context.size is None else data
+        found.append((row, data, *_read_planes(context.folder, row)))
+    return encode_rows(found, context.size)
+
+
+def encode_rows(
+    rows: Iterable[tuple[ProbeImage, bytes, Segments, NDArray[np.uint16]]], size: tuple[int, int] | None
+) -> dict[str, list[Any]]:
+    """Return the columns of some rows, without the tables.
+
+    Args:
+        rows: every image, the bytes of its file or pixels, the segments of its label numbers, and its label planes.
+        size: the size that images were scaled to; None if the bytes are files.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in list_columns(size) if name != "tables"}
+    for row, data, found, planes in rows:
+        segments, labels = encode_segments(found, planes)
+        image = {"bytes": data, "path": row.image} if size is None else data
         values = {
             "row": row.number, "name": row.image, "split": row.split, "label_height": row.label_size[0],
             "label_width": row.label_size[1], "segments": segments, "labels": labels, IMAGE: image, PIXELS: image,
             "image_crc32": zlib.crc32(data), "labels_crc32": zlib.crc32(labels.tobytes(), zlib.crc32(segments)),
         }  # fmt: skip
         for name, column in columns.items():
-            if name in values:
-                column.append(values[name])
+            column.append(values[name])
     return columns
 
 
