@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((RO
 PUBLIC = [
     "Broden", "Concept", "Generator", "ImageLabeler", "Labels", "Layer", "LookResult", "NetdissectError", "Network", "PanelContent",
     "Preprocess", "ReportPanel", "Result", "Score", "Segmenter", "Settings", "Source", "SourceImage", "UnitTable", "Vocabulary",
-    "ablate", "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "export_activations", "generate_probe_set", "importers", "keep_freed_memory", "list_layers", "load", "load_network", "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
+    "ablate", "add_reference", "build_broden", "compare", "control", "discriminate", "dissect", "dissect_series", "explain", "export_activations", "generate_probe_set", "importers", "keep_freed_memory", "list_layers", "load", "load_network", "load_open_vocabulary", "load_segmenter", "look", "make_probe_set", "open_probe_set", "prepare_probe_set", "register_model_kind", "register_report_panel", "register_score", "remove_units", "rotate", "track",
 ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from netdissect.analyses.given_images import GivenImage
     from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import PreprocessLike
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.report.image_look import FiringUnit, ImageLook
@@ -134,7 +134,7 @@ def look(
     out: str | Path | None = None,
     masks: bool = True,
     device: str = "auto",
-    preprocess: Preprocess | None = None,
+    preprocess: PreprocessLike | None = None,
     projection: Projections | None = None,
     loading: LoadOptions | None = None,
     progress: Progress | bool = True,
@@ -255,7 +255,7 @@ class _ImageRequest:
     rows: int | str | Sequence[int | str] | None
     data: str | Path | ConceptSource | None
     device: str
-    preprocess: Preprocess | None
+    preprocess: PreprocessLike | None
     projection: Projections | None
     loading: LoadOptions | None
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netdissect.config import Settings, SettingsDict
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import PreprocessLike
     from netdissect.networks.units.projection import Projections
     from netdissect.protocols import ConceptSource
     from netdissect.results.run_result import Result
@@ -43,7 +44,7 @@ def dissect_series(
     layers: str | Sequence[str] | None,
     data: str | Path | ConceptSource,
     *,
-    preprocess: Preprocess | None = None,
+    preprocess: PreprocessLike | None = None,
     projection: Projections | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
@@ -92,13 +93,13 @@ def dissect_series(
         {name: run.detectors()["layer4"].unique for name, run in results.items()}
     """
     settings = arguments.merge_settings(settings, options)
-    preprocess = arguments.require_preprocess(preprocess)
+    preparation = arguments.require_preprocess(preprocess)
     require_progress(progress)
     concepts, settings, _ = api.check_inputs(data, settings, None)
     paths = None if weights is None else find_checkpoints(weights)
     where = None if out is None else require_series_folder(out, paths or ())
     members = (
-        _name_modules(model, preprocess) if paths is None else open_members(paths, _make_loader(model, preprocess))
+        _name_modules(model, preparation) if paths is None else open_members(paths, _make_loader(model, preparation))
     )
     total = None if paths is None else len(paths)
     with show_progress(progress) as shown:

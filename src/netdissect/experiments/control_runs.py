@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netdissect.config import Settings, SettingsDict
     from netdissect.networks.network import Network
     from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import PreprocessLike
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.run_result import Result
 
@@ -33,7 +34,7 @@ def control(
     data: str | Path | ConceptSource,
     *,
     seeds: int = 3,
-    preprocess: Preprocess | None = None,
+    preprocess: PreprocessLike | None = None,
     arch: str | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
@@ -77,10 +78,10 @@ def control(
         untrained = nd.control("torchvision:alexnet", ["features.11"], "dataset/broden1_224", seeds=3)
         {name: run.detectors()["features.11"].unique for name, run in untrained.items()}
     """
-    preprocess = arguments.require_preprocess(preprocess)
+    preparation = arguments.require_preprocess(preprocess)
     require_progress(progress)
     concepts, settings, _ = api.check_inputs(data, arguments.merge_settings(settings, options), None)
-    draw, trained = _make_drawer(model, preprocess, arch)
+    draw, trained = _make_drawer(model, preparation, arch)
     members = name_untrained(draw, seeds)
     where = None if out is None else require_series_folder(out, members)
     names = layers if trained is None else arguments.resolve_layer_names(layers, trained)

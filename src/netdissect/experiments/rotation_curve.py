@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netdissect.config import Definition, Settings, SettingsDict
     from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import PreprocessLike
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.report.figures.style import FigureWidth
     from netdissect.results.detectors import Detectors
@@ -88,7 +88,7 @@ def rotate(
     alphas: Sequence[float] = ALPHAS,
     rotation_seed: int = 1,
     near_axes: bool = False,
-    preprocess: Preprocess | None = None,
+    preprocess: PreprocessLike | None = None,
     arch: str | None = None,
     weights: str | Path | None = None,
     trust: bool = False,

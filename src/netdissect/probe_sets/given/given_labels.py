@@ -56,7 +56,8 @@ class LabelReader:
         found: dict[str, CategoryLabels] = {}
         for category, own in masks.items():
             if own is not None:
-                found |= self._read_category(own, str(category), where)
+                for name, labels in self._read_category(own, str(category), where).items():
+                    found[name] = _merge(found[name], labels, name, where) if name in found else labels
         return found
 
     def _read_category(self, masks: Any, category: str, where: str) -> dict[str, CategoryLabels]:
@@ -71,7 +72,7 @@ class LabelReader:
             planes = self._read_planes(pixels, own, where, are_numbers=bool(category))
         else:
             planes = own.label_mask(pixels, where)[np.newaxis]
-        if category:
+        if category in self.concepts.lists and category:
             return {category: self.concepts.to_numbers(own, planes)}
         return {name: self.concepts.to_numbers(own, its) for name, its in _split(own, planes).items()}
 
@@ -185,13 +186,22 @@ def list_plane_labels(own: ClassList) -> dict[int, list[int]]:
     return {len(everything): everything, len(own.names): list(range(1, len(own.names) + 1))}
 
 
+def _merge(first: CategoryLabels, second: CategoryLabels, category: str, where: str) -> CategoryLabels:
+    """Return the labels of two masks of one image and category."""
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return (*first, *second)
+    if isinstance(second, tuple) and not np.any(first):
+        return second
+    if isinstance(first, tuple) or isinstance(second, tuple) or first.shape[-2:] != second.shape[-2:]:
+        raise DataFileError(f"{where}: its masks of the category {category!r} have different sizes: give them one size")
+    return np.concatenate([first, second])
+
+
 def _split(own: ClassList, planes: NDArray[np.uint16]) -> dict[str, NDArray[np.uint16]]:
-    """Return planes with the labels of one category each, by category, without empty ones that follow the first."""
-    found = {}
-    for category, its in own.split_by_category(planes).items():
-        used = [plane for at, plane in enumerate(its) if at == 0 or plane.any()]
-        found[category] = np.stack(used)
-    return found
+    """Return the planes that hold labels, by category; an empty one of the first category if none does."""
+    split = own.split_by_category(planes)
+    found = {category: its[its.any(axis=(1, 2))] for category, its in split.items()}
+    return {category: its for category, its in found.items() if len(its)} or {own.categories[0]: planes[:1]}
 
 
 def _is_colored(pixels: NDArray[Any], own: ClassList, masks: object) -> bool:
