@@ -163,7 +163,7 @@ def _call_on_color(caller: _Caller, color: Any) -> NDArray[np.float64]:
 
 def _make_preprocess(caller: _Caller, factors: NDArray[np.float64], constants: NDArray[np.float64]) -> Preprocess:
     """Return factors and constants as a mean and a standard deviation."""
-    is_flipped = np.abs(np.diag(factors)).max() < np.abs(np.diag(factors[:, ::-1])).max()
+    is_flipped = np.abs(np.diag(factors)).sum() < np.abs(np.diag(factors[:, ::-1])).sum()
     own = factors[:, ::-1] if is_flipped else factors
     slopes = np.diag(own)
     if np.abs(own - np.diag(slopes)).max() > 1e-6 * np.abs(slopes).max() or slopes.min() <= 0:
@@ -183,10 +183,10 @@ def _make_preprocess(caller: _Caller, factors: NDArray[np.float64], constants: N
 
 def _snap(values: NDArray[np.float64], unit: float) -> NDArray[np.float32]:
     """Return numbers as they were typed, with at most 8 digits, if that is within the rounding error of what was read."""
-    digits, error = (5, 2e-5) if unit != 1 else (3, 5e-3)
+    digits, error = (5, 3e-7) if unit != 1 else (3, 2e-4)
     for places in range(1, digits + 4):
         rounded = np.round(values, places)
-        if np.abs(rounded - values).max() <= error / 20:
+        if np.abs(rounded - values).max() <= error:
             return (rounded + 0.0).astype(np.float32)
     return values.astype(np.float32)
 
@@ -217,8 +217,8 @@ def _read_geometry(caller: _Caller, colors: Preprocess) -> tuple[int, int] | Non
     seen = np.array(crops)
     if seen.min() < 1 - 2 * _MARGIN:
         _LOG.warning(
-            "%s keeps the middle of an image (%d %% of a square one's side): the crop is left out, and whole images are scaled to %s x "
-            "%s, so that label maps still fit", caller.name, round(100 * float(seen[2].min())), sizes[2][1], sizes[2][0],
+            "%s keeps the middle of an image (at least %d %% of a side): the crop is left out, and whole images are scaled to %s x "
+            "%s, so that label maps still fit", caller.name, round(100 * float(seen.min())), sizes[2][1], sizes[2][0],
         )  # fmt: skip
     elif len(set(sizes)) > 1:
         _LOG.warning(
