@@ -63,7 +63,7 @@ def open_probe_set(
         DataNotFoundError: if there is no such probe set; the message says how to get or make one.
         SettingsError: if `data` is none of these, or if a split or a limit is set for another `ConceptSource`.
     """
-    for name in (name for name, value in (refused or {}).items() if value is not None):
+    for name in (name for name, value in (refused or {}).items() if value is not None and data is not None):
         raise SettingsError(
             f"{name}= says how images and masks in Python are read, and {describe_type(data)} is a probe set already"
         )

@@ -34,7 +34,7 @@ def open_probe_set(
     size: int | None = None,
     name: str | None = None,
     out: str | Path | None = None,
-    progress: Progress | bool | None = None,
+    progress: Progress | bool = True,
 ) -> ConceptSource:
     """Open a probe set, of data as programs have it (docs/broden.md, Data from Python).
 
