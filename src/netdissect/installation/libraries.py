@@ -13,7 +13,7 @@ class Library:
     Attributes:
         name: of its distribution.
         module: that is imported.
-        extra: of this package that installs it; "" for a library that is only used where it is at hand.
+        extra: of this package that installs it.
         purpose: what it is for.
         tried: whether it is imported to see whether it works; the others take long and rarely fail.
     """

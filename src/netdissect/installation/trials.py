@@ -114,7 +114,7 @@ def _try(name: str) -> dict[str, Any]:
     return {"name": name, "error": "", **more}
 
 
-def main() -> None:
+def print_trials() -> None:
     """Try what is named on the command line."""
     warnings.simplefilter("ignore")
     output = sys.stdout
@@ -123,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_trials()
