@@ -47,6 +47,8 @@ folder of that name beside the config file; `python:module:function` is looked f
 writes what was given, after model and probe set were opened, without `--fresh` and `--quiet`; it writes over no other file,
 but `--config FILE --save-config FILE` changes one.
 
+`netdissect --install-completion` makes the Tab key complete commands and options in bash, zsh and fish.
+
 In every path, typed or in a config file, `~` is the home folder and patterns such as `'runs/*.ckpt'` stand for what they
 match, also in quotes and in shells that expand nothing. A file whose name has brackets is meant literally if it exists.
 """
