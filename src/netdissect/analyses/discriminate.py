@@ -56,7 +56,7 @@ class DiscriminationOptions(TypedDict, total=False):
     beside: Sequence[str | Path]
     device: str
     loading: LoadOptions | None
-    progress: Progress | bool | None
+    progress: Progress | bool
 
 
 def discriminate(

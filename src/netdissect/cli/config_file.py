@@ -7,6 +7,7 @@ if it has a slash or if there is such a file or folder beside the config file.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -104,9 +105,7 @@ def hold_config(_app: App, commands: tuple[str, ...], arguments: Sequence[Argume
 def write_config(path: Path, command: str, values: Mapping[str, Value | list[Value]]) -> None:
     """Write a config file for a command, with paths and names as they were typed in the current folder."""
     values = {
-        key: _change_words(
-            value, lambda word, key=key: _make_relative_from(path.parent, word, certain=key in ("out", "photos"))
-        )
+        key: _change_words(value, functools.partial(_make_relative_from, path.parent, certain=key in ("out", "photos")))
         if key in ("model", "data", "photos", "out")
         else value
         for key, value in values.items()

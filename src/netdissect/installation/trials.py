@@ -79,12 +79,13 @@ def _try_torch() -> dict[str, Any]:
 
 def _compile_kernel() -> dict[str, Any]:
     """Compile and call a function with numba."""
-    from numba import njit
+    import numba
 
     def double(number: int) -> int:
         return 2 * number
 
-    if njit(double)(21) != 42:
+    compiled: Callable[[int], int] = numba.njit(double)  # type: ignore[assignment]  # numba's types know no decorated function
+    if compiled(21) != 42:
         raise RuntimeError("a compiled function returns a wrong number")
     return {}
 
