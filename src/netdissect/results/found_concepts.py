@@ -215,10 +215,7 @@ class FoundConcepts(Table, Sequence[FoundConcept]):
             raise SettingsError(f"--out takes a file that ends in .csv, .json or .txt, or --csv or --json, not {path}")
         if path.exists() and (path.parent / "run.json").exists():
             raise SettingsError(f"--out would replace {path}, a file in a run's folder: choose another name")
-        if kind == "csv":
-            text = self.to_csv()
-        else:
-            text = self._format_json() if kind == "json" else self._format_text()
+        text = self.to_csv() if kind == "csv" else self._format_json() if kind == "json" else self._format_text()
         atomic.write_text(path, make_writable(text))
 
     def _format_json(self) -> str:
