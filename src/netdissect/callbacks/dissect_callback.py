@@ -40,7 +40,7 @@ class Dissect(LightningHooks, TrainerHooks):
         cards: the most units of a layer that are logged with their exemplars.
         definition: how unique detectors are counted, ``"label"`` or ``"category"``.
         on_failure: what an error of a later dissection does: ``"warn"`` logs a warning, and the training goes on; ``"raise"`` ends it.
-            The first dissection always raises, so that a wrong layer is told before hours are spent.
+            The first dissection always raises, so that a wrong layer shows before hours are spent.
         fresh: replace the runs that an earlier training left in `out`.
         progress: shows how far each dissection is; True draws progress bars.
         settings: all settings; None takes the paper's, without reports.

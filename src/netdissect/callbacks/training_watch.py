@@ -105,7 +105,7 @@ class TrainingWatch:
         self.result: Result | None = None
         #: What the dissections have taken.
         self.cost = TrainingCost()
-        #: The step that loggers are told, if it is not the one that is counted.
+        #: The step that loggers get, if it is not the one that is counted.
         self.log_step: int | None = None
         self._position = 0
         self._dissected: int | None = None
@@ -217,7 +217,7 @@ class TrainingWatch:
         return self.look_at(model, self._position + 1)
 
     def _look(self, model: Any, *, is_due: bool) -> Result | None:
-        """Dissect a network if it is due, or if none was dissected yet, so that mistakes are told at the first step."""
+        """Dissect a network if it is due, or if none was dissected yet, so that mistakes show at the first step."""
         self._model = model
         is_new = self._dissected != self._position
         if not is_first_process() or not is_new or not (is_due or self._dissected is None):

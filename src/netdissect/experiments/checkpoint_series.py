@@ -148,7 +148,7 @@ def dissect_members(
         total: number of networks, if it is known.
         projection: as for `netdissect.dissect`.
         fresh: replace the runs that the folders hold.
-        progress: as for `netdissect.dissect`; a Progress is told the name of each network too.
+        progress: as for `netdissect.dissect`; a Progress gets the name of each network too.
     """
     with contextlib.ExitStack() as stack:
         concepts = stack.enter_context(share_decoded(concepts, settings, out))
