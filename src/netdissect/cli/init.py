@@ -44,7 +44,7 @@ def init(*, file: Annotated[Path, Parameter("--file")] = Path("run.toml")) -> No
         )
     if not sys.stdin.isatty():
         raise SettingsError(
-            "netdissect init asks questions, and standard input is no terminal: type netdissect run MODEL --layers … "
+            "standard input is no terminal, and netdissect init asks questions: type netdissect run MODEL --layers … "
             f"--data … --save-config {file}, or write the file by hand (docs/settings.md)"
         )
     try:
