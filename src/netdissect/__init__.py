@@ -107,7 +107,7 @@ _MODULES = {
     "rotate": "netdissect.experiments.rotation_curve",
     "track": "netdissect.experiments.track",
 }
-#: Public names that may change before version 1.0; every other one stays.
+#: Public names that may change in a minor version (docs/versioning.md); every other one stays.
 PROVISIONAL = frozenset({
     "PanelContent", "ReportPanel", "Score", "Segmenter", "Source", "SourceImage", "make_probe_set", "register_model_kind",
     "register_report_panel", "register_score",

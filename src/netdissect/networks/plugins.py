@@ -73,7 +73,7 @@ _registered: dict[str, _AddedKind] = {}
 def register_model_kind(spelling: str, what: str, load: ModelLoader) -> None:
     """Add a kind of MODEL: from now on `netdissect.load_network` knows it.
 
-    Provisional: may change before 1.0. An installed package needs no call: an entry point of the group
+    Provisional: may change in a minor version. An installed package needs no call: an entry point of the group
     ``netdissect.models`` does the same, and the shell knows it too (``docs/extending.md``).
 
     Args:
