@@ -41,6 +41,17 @@ def _(desk):
     return desk.run("--save-config", desk.folder / "run.toml")
 
 
+@mistake("`--log` without a file")
+def _(desk):
+    return desk.run("--log")
+
+
+@mistake("`--log` with a file that is no log")
+def _(desk):
+    (desk.folder / "table.csv").write_text("unit,label\n")
+    return desk.run("--log", desk.folder / "table.csv")
+
+
 @mistake("`netdissect init` without a terminal")
 def _(desk):
     return ["init", "--file", desk.folder / "run.toml"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import signal
 import sys
 import threading
@@ -21,7 +20,7 @@ from netdissect.cli import environment
 from netdissect.cli.ablate import ablate
 from netdissect.cli.compare import compare
 from netdissect.cli.config_file import hold_config, read_config
-from netdissect.cli.console import LogPrinter, print_error
+from netdissect.cli.console import print_error
 from netdissect.cli.control import control
 from netdissect.cli.data import data
 from netdissect.cli.demo import demo
@@ -33,6 +32,7 @@ from netdissect.cli.export import export
 from netdissect.cli.help_screen import EPILOGUE, HelpScreen
 from netdissect.cli.init import init
 from netdissect.cli.layers import layers
+from netdissect.cli.log_words import log_command, print_log, take_log_words
 from netdissect.cli.look import look
 from netdissect.cli.option_groups import OPTIONS
 from netdissect.cli.report import report
@@ -125,8 +125,21 @@ def _run(words: Sequence[str], *, debug: bool) -> int:
         return 2
     received = [signal.SIGINT]
     try:
-        with environment.collect_garbage_rarely(), _convert_signals_to_interrupts(received), _print_log():
-            app(words, exit_on_error=False, print_error=False)
+        log, words = take_log_words(words)
+        with environment.collect_garbage_rarely(), _convert_signals_to_interrupts(received), print_log(log):
+            return _run_command(words, received, debug=debug)
+    except (NetdissectError, OSError) as error:  # of the log file
+        if debug:
+            raise
+        print_error(_describe_error(error))
+        return 2
+
+
+def _run_command(words: Sequence[str], received: Sequence[signal.Signals], *, debug: bool) -> int:
+    """Run a command whose log is printed; return its exit code."""
+    log_command(words)
+    try:
+        app(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interrupt:
         print_error(str(interrupt) or "interrupted; run the same command again: finished work is kept")
         return 128 + received[-1]
@@ -175,20 +188,6 @@ def _convert_signals_to_interrupts(received: list[signal.Signals]) -> Iterator[N
     finally:
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def _print_log() -> Iterator[None]:
-    """Return a context manager that prints the library's log messages."""
-    logger, printer = logging.getLogger("netdissect"), LogPrinter()
-    level = logger.level
-    logger.addHandler(printer)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(printer)
-        logger.setLevel(level)
 
 
 def _describe_error(error: BaseException) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from netdissect.results.run_result import Result
 
 __all__ = [
+    "OUTPUT",
     "LogPrinter",
     "format_cell",
     "has_bars",
@@ -39,14 +40,22 @@ __all__ = [
 _MAX_SENTENCE = 4000
 
 
+#: Logger of what commands print, for ``--log``; it is not printed again.
+OUTPUT = logging.getLogger("netdissect.output")
+
+
 def print_line(text: str = "", *, bold: bool = False, dim: bool = False) -> None:
     """Print a line to standard output, bold or dim where that is a terminal."""
+    if text:
+        OUTPUT.info("%s", text)
     stdout.print(Text(escape_line(text)), style="bold" if bold else "dim" if dim else "")
 
 
 def print_error(sentence: str) -> None:
     """Print an error to standard error, in one line."""
     text = escape_line(sentence)
+    if OUTPUT.hasHandlers():  # else logging would print it too
+        OUTPUT.error("%s", text)
     if len(text) > _MAX_SENTENCE:
         text = f"{text[: _MAX_SENTENCE // 2]} … {text[-_MAX_SENTENCE // 2 :]}"
     with contextlib.suppress(OSError):  # if standard error cannot be written, the exit code still reports the error
@@ -58,6 +67,8 @@ class LogPrinter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record as a line."""
+        if record.name == OUTPUT.name:
+            return
         with contextlib.suppress(OSError):
             stderr.print(Text(f"netdissect: {escape_line(record.getMessage())}"))
 

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
 
-EPILOGUE = "--help-all shows every option and spelling; --debug shows the traceback of an error."
+EPILOGUE = (
+    "--help-all shows every option and spelling; --verbose says what is decided; --log FILE appends what is said to a file; "
+    "--debug shows the traceback of an error."
+)
 
 
 class HelpScreen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from netdissect.config import Settings
     from netdissect.networks.network import Network
     from netdissect.protocols import ActivationSource, ConceptSource
+
+_LOG = logging.getLogger("netdissect")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +112,26 @@ def prepare_run(
             settings = replace(settings, batch_size=choose_batch_size(source, concepts, device))
         if network.batch is not None and network.batch != settings.batch_size:
             notes.append(f"{network.name} takes {network.batch} image(s) at a time, whatever the batch size")
-        yield PreparedRun(
+        run = PreparedRun(
             network, source, concepts, settings, size, device, execution, cluster, fingerprint, tuple(notes)
         )
+        _log_choices(run)
+        yield run
+
+
+def _log_choices(run: PreparedRun) -> None:
+    """Log what was typed and what was chosen, for ``--verbose``."""
+    height, width = run.input_size
+    _LOG.debug("%s (%s): input of %d x %d pixels, %s", run.network.name, run.network.source, height, width, run.device)
+    for layer in run.source.layers:
+        _LOG.debug("layer %s: %d units on %d x %d cells, %s", layer.name, layer.units, *layer.grid, layer.geometry)
+    _LOG.debug(
+        "probe set %s: %d images, %d concepts", run.concepts.name, len(run.concepts), len(run.concepts.vocabulary)
+    )
+    for name, value in run.settings.as_dict().items():
+        _LOG.debug("setting %s: %s", name, value)
+    for note in run.notes:
+        _LOG.debug("%s", note)
 
 
 def _adopt_choices(
