@@ -28,6 +28,7 @@ class Dissect(LightningHooks, TrainerHooks):
     Args:
         layers: the layers to dissect, by name or as modules; names are those of the network without wrappers.
         data: the probe set, as for `netdissect.dissect`; images and labels are decoded once.
+        concepts: what the masks of `data` mean, as for `netdissect.dissect`.
         every_steps: dissect after every so many steps of the optimizer.
         every_epochs: dissect after every so many epochs; this is the default, with 1.
         out: folder in which each dissection gets a run folder, such as ``step-500``; None writes nothing. A training that is
@@ -40,7 +41,7 @@ class Dissect(LightningHooks, TrainerHooks):
         cards: the most units of a layer that are logged with their exemplars.
         definition: how unique detectors are counted, ``"label"`` or ``"category"``.
         on_failure: what an error of a later dissection does: ``"warn"`` logs a warning, and the training goes on; ``"raise"`` ends it.
-            The first dissection always raises, so that a wrong layer shows before hours are spent.
+            The first dissection always raises, so that a wrong layer is found before hours are spent.
         fresh: replace the runs that an earlier training left in `out`.
         progress: shows how far each dissection is; True draws progress bars.
         settings: all settings; None takes the paper's, without reports.

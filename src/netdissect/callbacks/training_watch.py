@@ -14,6 +14,7 @@ from netdissect.callbacks.log_targets import LogTargets
 from netdissect.callbacks.step_folders import Unit, find_earlier_runs, name_run, require_unused
 from netdissect.callbacks.trained_module import find_device_setting, find_trained_module
 from netdissect.consoles import stderr
+from netdissect.data_loading import is_given, open_probe_set
 from netdissect.errors import FolderTakenError, SettingsError, root_message
 from netdissect.experiments.checkpoint_series import require_series_folder, share_decoded
 from netdissect.experiments.track import TrackedRuns
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from netdissect.callbacks.trained_module import Part
     from netdissect.config import Definition, Settings, SettingsDict
     from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
+    from netdissect.networks.transforms import PreprocessLike
+    from netdissect.probe_sets.given.given_concepts import ConceptsLike
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.report.figures.style import FigureWidth
     from netdissect.results.run_result import Result
@@ -66,13 +68,14 @@ class TrainingWatch:
     def __init__(
         self,
         layers: str | nn.Module | Sequence[str | nn.Module],
-        data: str | Path | ConceptSource,
+        data: Any,
+        concepts: ConceptsLike | None = None,
         *,
         every_steps: int | None = None,
         every_epochs: int | None = None,
         out: str | Path | None = None,
         network: Part = None,
-        preprocess: Preprocess | None = None,
+        preprocess: PreprocessLike | None = None,
         log_to: object = None,
         cards: int = 6,
         definition: Definition = "label",
@@ -93,6 +96,10 @@ class TrainingWatch:
         self._layers, self._part, self._preprocess = layers, network, arguments.require_preprocess(preprocess)
         chosen = options if settings is not None or "pictures" in options else {**options, "pictures": False}
         merged = arguments.merge_settings(settings, chosen)
+        if is_given(data) or concepts is not None:
+            data = open_probe_set(
+                data, concepts, split=merged.split, limit=merged.limit, preprocess=preprocess, progress=progress or False
+            )
         self._concepts, self._settings, _ = api.check_inputs(data, merged, None)
         self.out = None if out is None else require_series_folder(out)
         self._log_to = LogTargets(log_to)
