@@ -71,9 +71,9 @@ class ProgressBars:
         self._progress.stop()
 
     def start(self, task: str, total: int) -> None:
-        """Start a task of `total` steps; 0 for a download of unknown size."""
+        """Start a task of `total` steps; 0 if the number is not known."""
         self._draw()
-        known = None if task == DOWNLOAD and total == 0 else total
+        known = total or None
         if self._task is not None and self._name == task == DOWNLOAD:
             self._progress.update(self._task, completed=0, total=known)
             return
@@ -193,7 +193,7 @@ class _Amount(ProgressColumn):
     def render(self, task: Task) -> Text:
         if task.description == DOWNLOAD:
             return self._bytes.render(task)
-        done = f"{int(task.completed):,}/{int(task.total or 0):,}"
+        done = f"{int(task.completed):,}" if task.total is None else f"{int(task.completed):,}/{int(task.total):,}"
         return Text(f"{done} {task.fields.get('steps', '')}".rstrip())
 
 

@@ -98,7 +98,12 @@ class TrainingWatch:
         merged = arguments.merge_settings(settings, chosen)
         if is_given(data) or concepts is not None:
             data = open_probe_set(
-                data, concepts, split=merged.split, limit=merged.limit, preprocess=preprocess, progress=progress or False
+                data,
+                concepts,
+                split=merged.split,
+                limit=merged.limit,
+                preprocess=preprocess,
+                progress=progress or False,
             )
         self._concepts, self._settings, _ = api.check_inputs(data, merged, None)
         self.out = None if out is None else require_series_folder(out)

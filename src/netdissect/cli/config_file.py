@@ -74,6 +74,8 @@ def read_config(app: App, commands: tuple[str, ...], arguments: Sequence[Argumen
         changed = _change_words(value, change)
         if argument.names[0].startswith("-"):
             options[argument.names[0].lstrip("-")] = changed
+        elif isinstance(changed, list):
+            raise SettingsError(f"{path}: {key} is one value, not a list of {len(changed)}")
         elif not argument.tokens and not (key == "model" and _find_tokens(arguments, "--model")):
             argument.tokens = [Token(value=str(changed), source=str(path))]
     nested: dict[str, Any] = options
@@ -142,10 +144,10 @@ def _find_argument(arguments: Sequence[Argument], key: str, file: Path, command:
         for argument in arguments
         if not argument.children and argument.parse and argument.names[0] not in ("--config", "--save-config")
         for name in argument.names
-        if name.startswith("--")
+        if name.startswith("--") and name not in argument.negatives  # resume = true would mean --fresh
     }
     found = names.get(key) or names.get(key.replace("_", "-"))
-    if found is None or key.startswith("no-"):
+    if found is None:
         shown = sorted({*(_name_key(argument) for argument in arguments if argument.show and not argument.children)})
         raise SettingsError(f"{file}: netdissect {command} has no option {key!r}: {suggest_nearest(key, shown)}")
     return found

@@ -68,30 +68,31 @@ def dissect(
     from netdissect.experiments import photo_labels
 
     photo_labels.check_labels(photos, words, segmenter)
-    named = photo_labels.name_probe_set(photos, words, segmenter)
+    settings = Settings(**vars(method) | vars(execution))
+    named = photo_labels.name_probe_set(photos, words, segmenter, settings.limit)
     folder = probe_set or Path("dataset") / named
     layers, _ = require_layers_and_data(model, layers, str(folder))
-    settings = Settings(**vars(method) | vars(execution))
 
-    from netdissect import api
+    from netdissect import api, arguments
     from netdissect.model_loading import load_network
 
     network = load_network(model, **asdict(replace(loading, seed=method.seed)))
     print_line(f"{network.source}: {network.preprocess.describe()}")
-    photo_labels.require_layers(network, layers, settings.resolution or size)
+    run_folder = out or Path("dissection") / f"{network.name}-{photos.resolve().name}"
+    arguments.require_run_folder(run_folder)
+    photo_labels.require_layers(network, layers, (size, size), settings)
     config.save()
     labeler = photo_labels.load_labeler(
         words, segmenter, word_model=word_model, threshold=label_threshold, device=settings.device
     )
     with show_progress(not this_run.quiet) as bars:
         made = photo_labels.label_photos(
-            labeler, photos, folder, by_words=bool(words), size=size, limit=None, workers=os.cpu_count() or 1,
+            labeler, photos, folder, by_words=bool(words), size=size, limit=settings.limit, workers=os.cpu_count() or 1,
             progress=bars, say=print_line,
         )  # fmt: skip
     del labeler
     print_line(f"{made.folder}: look at {made.folder / 'preview.html'}: a dissection is only as good as these labels")
-    concepts, settings, _ = api.check_inputs(folder, settings, out)
-    run_folder = out or Path("dissection") / f"{network.name}-{photos.resolve().name}"
+    concepts, settings, _ = api.check_inputs(folder, settings, run_folder)
     with show_progress(not this_run.quiet) as bars:
         result = api.dissect(
             network, layers, concepts, out=run_folder, fresh=this_run.fresh, progress=bars, settings=settings

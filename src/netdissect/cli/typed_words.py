@@ -41,6 +41,8 @@ def _convert_patterns(kind: Any, tokens: Sequence[Token]) -> Any:
     return convert_words(kind, tokens)
 
 
+#: Options that name what is written: a pattern in them is a name, so that no other run's folder is taken for it.
+_WRITTEN = frozenset({"--out", "--save-config", "--file", "--probe-set", "--workdir"})
 #: A parameter whose words may be paths, although its type is text: MODEL, a probe set, NAME=PATH.
 PATHS = Parameter(converter=_convert_paths)
 #: A parameter that takes patterns, which the command itself expands and says when nothing matches.
@@ -55,18 +57,20 @@ def takes_paths(argument: Argument) -> bool:
 def expand_paths(_app: object, _commands: tuple[str, ...], arguments: Sequence[Argument]) -> None:
     """Expand ``~`` and patterns in the words of every option and argument that takes paths, before they are converted.
 
+    In options that name what is written only ``~`` is expanded.
+
     Raises:
         SettingsError: if a pattern matches several paths, and the option takes only one.
     """
     for argument in arguments:
         if argument.tokens and takes_paths(argument):
-            is_expanded_later = argument.parameter.converter is _convert_patterns
+            keeps_patterns = argument.parameter.converter is _convert_patterns or bool(_WRITTEN & set(argument.names))
             argument.tokens = [
                 token.evolve(value=path)
                 for token in argument.tokens
                 for path in (
                     [expand_home(token.value)]
-                    if is_expanded_later
+                    if keeps_patterns
                     else _expand_token(token, several=_takes_several(argument))
                 )
             ]

@@ -13,6 +13,7 @@ from netdissect.probe_sets.importers.image_folders import find_images
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netdissect.config import Settings
     from netdissect.networks.network import Network
     from netdissect.probe_sets.compile.make import BuildResult
     from netdissect.protocols import Progress, Segmenter
@@ -43,23 +44,25 @@ def check_labels(photos: Path, words: Sequence[str] | None, segmenter: str | Non
     find_images(photos, lambda _: None)
 
 
-def name_probe_set(photos: Path, words: Sequence[str] | None, segmenter: str | None) -> str:
-    """Return the name of the folder of a probe set: that of the photos, and what labels them.
+def name_probe_set(photos: Path, words: Sequence[str] | None, segmenter: str | None, limit: int | None = None) -> str:
+    """Return the name of the folder of a probe set: that of the photos, what labels them, and how many if not all.
 
-    >>> name_probe_set(Path("my photos"), ["dog", "red car"], None)
-    'my photos-dog-red car'
+    >>> name_probe_set(Path("my photos"), ["dog", "red car"], None), name_probe_set(Path("a"), ["dog"], None, 10)
+    ('my photos-dog-red car', 'a-dog-first-10')
     """
     labels = "-".join(words) if words else (segmenter or "").replace(":", "-").replace("/", "-")
-    return make_portable_name(f"{photos.resolve().name}-{labels}"[:_MAX_NAME])
+    first = "" if limit is None else f"-first-{limit}"
+    return make_portable_name(f"{photos.resolve().name}-{labels}"[: _MAX_NAME - len(first)] + first)
 
 
-def require_layers(network: Network, layers: Sequence[str], size: int) -> None:
+def require_layers(network: Network, layers: Sequence[str], image_size: tuple[int, int], settings: Settings) -> None:
     """Check that a network has some layers, before photos are labeled for hours.
 
     Args:
         network: the network.
         layers: names or patterns.
-        size: side of its input in pixels.
+        image_size: height and width of the images in pixels.
+        settings: all settings.
 
     Raises:
         UnknownLayerError: if there is no such layer.
@@ -67,8 +70,10 @@ def require_layers(network: Network, layers: Sequence[str], size: int) -> None:
     """
     import torch
 
-    names = resolve_layer_names(layers, network)
-    network.probe(names, (size, size), geometry="receptive-field", device=torch.device("cpu"))
+    from netdissect.run import choose_input_size
+
+    size = choose_input_size(network, image_size, settings.resolution)
+    network.probe(resolve_layer_names(layers, network), size, geometry=settings.geometry, device=torch.device("cpu"))
 
 
 def load_labeler(

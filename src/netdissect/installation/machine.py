@@ -78,7 +78,7 @@ def hide_user(text: str) -> str:
     """Return a text in which the home folder is ``~`` and the user's name is USER, so that it can be shown to others."""
     home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises where there is none
     if len(home) > 1:
-        text = text.replace(home, "~")
+        text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a user without a name

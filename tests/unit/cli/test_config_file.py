@@ -10,6 +10,7 @@ from tests import small_probe_set
 import netdissect as nd
 from netdissect.cli import main
 from netdissect.cli.app import app
+from netdissect.errors import SettingsError
 
 NETWORK = """
 import torch
@@ -140,3 +141,20 @@ def test_the_version_has_a_short_option(capsys):
     with pytest.raises(SystemExit):
         main(["-V"])
     assert capsys.readouterr().out.strip() == nd.__version__
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("resume = true", "has no option 'resume'"), ('model = ["demo"]', "model is one value, not a list of 1")],
+)
+def test_what_a_config_may_not_say(tmp_path, parsed, text, said):
+    config = tmp_path / "run.toml"
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        parsed("run", "demo", "--config", config)
+
+
+def test_a_pattern_in_what_is_written_is_a_name(tmp_path, monkeypatch, parsed):
+    (tmp_path / "netv").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert str(parsed("run", "demo", "--out", "net[v2]")["out"]) == "net[v2]"

@@ -71,6 +71,24 @@ def test_words_lead_to_a_report_and_the_command_continues(dissect, monkeypatch, 
     assert (code, made[1].calls, "already holds this run" in said) == (0, 0, True)
 
 
+def test_a_limit_leaves_the_other_photos_unlabeled(dissect, monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(
+        open_vocabulary, "load_open_vocabulary", lambda words, **more: made.append(Halves(words, **more)) or made[-1]
+    )
+    code, _, said = dissect("--layers", "last", "--words", "sky", "--limit", "2", "--no-pictures", "--out", "run")
+    assert (code, made[0].calls) == (0, 2), said
+    assert [folder.name for folder in (tmp_path / "dataset").iterdir() if folder.is_dir()] == ["my photos-sky-first-2"]
+
+
+def test_a_folder_of_something_else_is_refused_before_anything_is_labeled(dissect, monkeypatch, tmp_path):
+    monkeypatch.setattr(open_vocabulary, "load_open_vocabulary", lambda *_, **__: pytest.fail("it was loaded"))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "diary.txt").write_text("mine")
+    code, _, said = dissect("--layers", "last", "--words", "sky", "--out", "taken")
+    assert code == 2 and "taken" in said
+
+
 def test_a_segmenter_labels_with_its_own_classes(dissect, monkeypatch):
     monkeypatch.setattr(segmenters, "load_segmenter", lambda name, **more: Halves(["cat"], name=name, **more))
     assert dissect("--layers", "0", "--segmenter", "hf:some/model", "--no-pictures", "--probe-set", "labeled")[0] == 0

@@ -80,7 +80,8 @@ def test_the_container_limits_the_cores_and_the_memory(tmp_path, monkeypatch):
 def test_names_of_users_are_hidden_but_not_parts_of_words(monkeypatch):
     monkeypatch.setenv("HOME", "/home/al")
     monkeypatch.setattr(machine.getpass, "getuser", lambda: "al")
-    assert machine.hide_user("/home/al/x /data/al/y scalar al-2") == "~/x /data/USER/y scalar al-2"
+    said = "/home/al/x /data/al/y scalar al-2 /home/alice/z"
+    assert machine.hide_user(said) == "~/x /data/USER/y scalar al-2 /home/alice/z"
 
 
 def test_every_library_is_in_the_extra_that_is_named():
