@@ -69,7 +69,7 @@ def test_a_notebook_shows_a_layer_and_a_unit(result):
     html = unit._repr_html_()
     assert f"unit {best.unit} (channel {best.channel} counted from 0)" in html
     assert "data:image/jpeg" in html
-    assert repr(unit).startswith(f"unit {best.unit} of block2/conv: ")
+    assert repr(unit).startswith(f"unit {best.unit} (channel {best.channel}) of block2/conv: ")
 
 
 def find_images(html):
