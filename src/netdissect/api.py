@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from netdissect.probe_sets.given.given_concepts import ConceptsLike
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.run_result import Result
-    from netdissect.run.references import ReferenceRuns, ReferenceSet
+    from netdissect.run.references import ReferenceRuns
 
 _LOG = logging.getLogger("netdissect")
 
@@ -110,31 +110,32 @@ def dissect(
         result = nd.dissect(model, layers=["layer4"], data="dataset/broden1_224")  # any torch.nn.Module
         result["layer4"].units[0].label  # such as 'dog'
     """
+    from netdissect import run as runs
+
     settings = arguments.merge_settings(settings, options)
     preparation = arguments.require_preprocess(preprocess)
     require_progress(progress)
+    references = None if reference is None else runs.open_references(reference)
     network = None
-    if is_given(data):
-        arguments.require_run_folder(out)
+    if is_given(data):  # reading it may take long: refuse all else before
+        check_settings(settings, out)
+        arguments.require_local(settings)
+        if references is not None:
+            references.require_basis(None, settings)
         network = as_network(model, preparation, arch=arch, weights=weights, trust=trust)
+        layers = arguments.check_layers_early(layers, network, latents=projection is not None)
         data = open_given_data(data, settings, concepts, network.preprocess, progress)
     elif concepts is not None:
         raise SettingsError(
             f"concepts= says what masks in Python mean, and data={describe_type(data)} is a probe set already"
         )
     probe_set, settings, folder = check_inputs(data, settings, out)
-    finish = None if reference is None else _open_references(reference, probe_set, settings).test_units
+    if references is not None:
+        references.require_basis(probe_set.fingerprint, settings)
+    test = None if references is None else references.test_units
     network = network or as_network(model, preparation, arch=arch, weights=weights, trust=trust)
     return dissect_checked(
-        network,
-        layers,
-        probe_set,
-        settings,
-        folder,
-        projection=projection,
-        finish=finish,
-        fresh=fresh,
-        progress=progress,
+        network, layers, probe_set, settings, folder, projection=projection, finish=test, fresh=fresh, progress=progress
     )
 
 
@@ -164,15 +165,6 @@ def add_reference(run: Result, reference: ReferenceRuns) -> Result:
     from netdissect import run as runs
 
     return runs.open_references(reference).test_units(run)
-
-
-def _open_references(reference: ReferenceRuns, concepts: ConceptSource, settings: Settings) -> ReferenceSet:
-    """Open runs of untrained networks, and check before the work that they fit a run."""
-    from netdissect import run
-
-    found = run.open_references(reference)
-    found.require_basis(concepts.fingerprint, settings)
-    return found
 
 
 @_forbid_exit()
@@ -252,6 +244,21 @@ def check_inputs(
         NetdissectError: one of its subclasses, if the probe set, the settings or the folder are wrong.
         OSError: if the folder cannot be written.
     """
+    folder, score = check_settings(settings, out), find_score(settings.score)
+    concepts, settings = arguments.open_probe_set(data, settings)
+    if settings.group_by is not None:
+        read_group_names(concepts, settings.group_by)
+    score.try_out(concepts.vocabulary)
+    return concepts, settings, folder
+
+
+def check_settings(settings: Settings, out: str | Path | None) -> Path | None:
+    """Check the settings and the folder of a run, before a probe set is opened; return the folder.
+
+    Raises:
+        SettingsError: if a setting cannot be used here.
+        OSError: if the folder cannot be written.
+    """
     from netdissect import run
 
     folder = arguments.require_run_folder(out)
@@ -259,12 +266,8 @@ def check_inputs(
         raise SettingsError("keep=True keeps intermediate results in the run's folder: give out= too")
     if settings.runtime == "local":
         run.resolve_device(settings.device)
-    score = find_score(settings.score)
-    concepts, settings = arguments.open_probe_set(data, settings)
-    if settings.group_by is not None:
-        read_group_names(concepts, settings.group_by)
-    score.try_out(concepts.vocabulary)
-    return concepts, settings, folder
+    find_score(settings.score)
+    return folder
 
 
 def load(folder: str | Path) -> Result:

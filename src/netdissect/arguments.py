@@ -15,6 +15,7 @@ from netdissect.data_loading import is_given
 from netdissect.errors import DataNotFoundError, SettingsError, suggest_nearest
 from netdissect.io import folders
 from netdissect.io.text import escape_line
+from netdissect.layers import check_file_stems
 from netdissect.probe_sets.broden.not_broden import explain_not_broden
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.download.paths import resolve_probe_set
@@ -110,7 +111,17 @@ def _is_prepared_set(data: object) -> TypeGuard[Broden]:
 
 def _require_reachable(data: Broden, settings: Settings) -> None:
     """Refuse a probe set in a temporary file of this machine for a run on a cluster."""
-    if settings.runtime == "ray" and not data.path:
+    if not data.path:
+        require_local(settings)
+
+
+def require_local(settings: Settings) -> None:
+    """Refuse a run on a cluster over images that a program holds.
+
+    Raises:
+        SettingsError: if the run is on a cluster.
+    """
+    if settings.runtime == "ray":
         raise SettingsError(
             "runtime='ray': the images that were given in Python are in a temporary file of this machine, which other nodes cannot read: "
             "write them with netdissect.open_probe_set(data, …, out='SHARED/NAME.arrow')"
@@ -132,15 +143,35 @@ def resolve_layer_names(
         SettingsError: if no layer is named, or one is neither a name nor a module of the network.
         UnknownLayerError: if a pattern matches no layer.
     """
-    several = [layers] if isinstance(layers, str) or not hasattr(layers, "__iter__") or _is_module(layers) else layers
-    names = [_find_layer_name(layer, network) for layer in several if layer is not None]
-    if not names and (layers is not None or network is None):
-        raise SettingsError("no layer was named: name at least one; netdissect layers MODEL lists them")
+    names = _list_layer_words(layers, network)
     if network is None:
         return list(dict.fromkeys(names))
     from netdissect.networks.layer_patterns import expand_layer_patterns
 
     return expand_layer_patterns(network, names or None, choose_size or (lambda: network.input_size or (224, 224)))
+
+
+def check_layers_early(layers: object, network: Network, *, latents: bool = False) -> list[str] | None:
+    """Return the names and patterns of layers, after refusing those that cannot be right without running the network.
+
+    Args:
+        layers: as for `resolve_layer_names`.
+        network: the network.
+        latents: whether ``LAYER+NAME`` stands for latents of a layer.
+
+    Returns:
+        names and patterns; None for the suggested layers.
+
+    Raises:
+        SettingsError: if no layer is named, one is neither a name nor a module of the network, or two have the same files.
+        UnknownLayerError: if the network can have no such layer.
+    """
+    from netdissect.networks.layer_patterns import is_layer_pattern, require_possible_layers
+
+    words = _list_layer_words(layers, network)
+    require_possible_layers(network, words, latents=latents)
+    check_file_stems([word for word in words if not is_layer_pattern(word)])
+    return words or None
 
 
 def choose_run_layers(run: Result, layers: Sequence[str] | str | None) -> list[str]:
@@ -226,6 +257,17 @@ def require_utf8_path(option: str, given: str) -> None:
             os.fsencode(given).decode()
             advice = "the locale has only ASCII, and the name has other characters: set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
         raise SettingsError(f"--{option} {escape_line(given)}: {advice}") from error
+
+
+def _list_layer_words(layers: object, network: Network | None) -> list[str]:
+    """Return the names and patterns of layers; none for None, if there is a network that suggests some."""
+    several: Any = layers
+    if isinstance(layers, str) or not hasattr(layers, "__iter__") or _is_module(layers):
+        several = [layers]
+    names = [_find_layer_name(layer, network) for layer in several if layer is not None]
+    if not names and (layers is not None or network is None):
+        raise SettingsError("no layer was named: name at least one; netdissect layers MODEL lists them")
+    return names
 
 
 def _find_layer_name(layer: object, network: Network | None) -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netdissect.bounds import describe_type
+from netdissect.bounds import describe_type, format_value
 from netdissect.config import Settings
 from netdissect.errors import SettingsError
 from netdissect.probe_sets.broden.reader import Broden
@@ -84,16 +84,14 @@ def open_probe_set(
         return arguments.open_probe_set(data, Settings(split=split, limit=limit), refused=options)[0]
     from netdissect.probe_sets.given.given_probe_set import GivenOptions, open_given
 
-    given: object = out
-    if given is not None and (not isinstance(given, (str, os.PathLike)) or not str(given).endswith(".arrow")):
-        raise SettingsError(f"out= takes the prepared file to write, such as 'mine.arrow', not {describe_type(given)}")
+    target = _require_prepared_path(out)
     require_progress(progress)
     _require_texts(image=image, mask=mask, category=category, name=name, split=split)
     found = GivenOptions(
         concepts, category, split, limit, image, mask, size, name, lambda: read_normalization(preprocess)
     )
     with show_progress(progress) as shown:
-        return open_given(data, found, shown, None if out is None else Path(out))
+        return open_given(data, found, shown, target)
 
 
 def open_given_data(
@@ -137,6 +135,15 @@ def read_normalization(given: object) -> Normalization | None:
         return None
     mean, std = ([float(number) for number in values] for values in (found.mean, found.std))
     return Normalization(found.describe(), found.unit, tuple(mean), tuple(std), found.channels)
+
+
+def _require_prepared_path(out: object) -> Path | None:
+    """Return the path of a prepared file to write; None for None."""
+    if out is None:
+        return None
+    if not isinstance(out, (str, os.PathLike)) or not str(out).endswith(".arrow"):
+        raise SettingsError(f"out= takes the prepared file to write, such as 'mine.arrow', not {format_value(out)}")
+    return Path(out)
 
 
 def _require_texts(**options: object) -> None:

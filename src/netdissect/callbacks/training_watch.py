@@ -97,6 +97,8 @@ class TrainingWatch:
         chosen = options if settings is not None or "pictures" in options else {**options, "pictures": False}
         merged = arguments.merge_settings(settings, chosen)
         if is_given(data) or concepts is not None:
+            api.check_settings(merged, None)
+            arguments.require_local(merged)
             data = open_probe_set(
                 data,
                 concepts,

@@ -56,6 +56,35 @@ def expand_layer_patterns(
     return list(dict.fromkeys(name for word in words for name in _expand(network, word, listed)))
 
 
+def require_possible_layers(network: Network, words: Sequence[str], *, latents: bool = False) -> None:
+    """Refuse names and patterns that no layer of a network can have, without running it.
+
+    Args:
+        network: the network; one that does not list its modules is not checked.
+        words: names and patterns.
+        latents: whether ``LAYER+NAME`` stands for latents of a layer.
+
+    Raises:
+        UnknownLayerError: if no module has such a name.
+    """
+    has_layer = getattr(network, "has_layer", None)
+    if has_layer is None:
+        return
+    every = list(getattr(network, "list_names", list)())
+    for word in words:
+        bare = word.rpartition("+")[0] if latents else ""
+        if word == LAST or has_layer(word) or (bare and has_layer(bare)):
+            continue
+        if not is_layer_pattern(word):
+            raise UnknownLayerError(f"{network.name} has no layer {word!r}: {suggest_nearest(word, every)}")
+        if not match_names(word, every) and not match_names(
+            word.rpartition(".")[0], every
+        ):  # outputs of a module: lstm.0
+            raise UnknownLayerError(
+                f"{network.name} has no layer that {word!r} matches: {_suggest_nearest(word, every)}"
+            )
+
+
 def match_names(pattern: str, names: Sequence[str]) -> list[str]:
     """Return the names that a pattern matches, or the one that it is.
 

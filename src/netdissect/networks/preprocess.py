@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from netdissect.bounds import describe_type, format_value, require_choice
 from netdissect.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,9 +43,17 @@ class Preprocess:
     input_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Turn means and standard deviations that are lists, tuples or other arrays into arrays of float32."""
+        """Check all numbers, and turn means and standard deviations into arrays of float32.
+
+        Raises:
+            SettingsError: if one is not as described above.
+        """
+        require_choice("channels", self.channels, ("rgb", "bgr"))
         for name in ("mean", "std"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), np.float32))
+            object.__setattr__(self, name, _read_channels(name, getattr(self, name)))
+        if not self.std.all():
+            raise SettingsError(f"std={_format_numbers(self.std)} divides the values: expected numbers other than 0")
+        object.__setattr__(self, "input_size", _read_size(self.input_size))
 
     @property
     def depth(self) -> int:
@@ -90,6 +99,32 @@ class Preprocess:
         if self.grey:
             parts.append("grey")
         return ", ".join(parts) + (f" ({self.note})" if self.note else "")
+
+
+def _read_channels(name: str, value: object) -> NDArray[np.float32]:
+    """Return the numbers of the channels, shape (3,), or a mean image, shape (3, H, W)."""
+    try:
+        found = np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{name}= takes three numbers, one for each channel, not {describe_type(value)}") from error
+    if found.shape != (3,) and not (name == "mean" and found.ndim == 3 and found.shape[0] == 3):
+        got = f"an array of {' x '.join(map(str, found.shape))}" if found.ndim else format_value(value)
+        raise SettingsError(f"{name}= takes three numbers, one for each channel, not {got}")
+    if not np.isfinite(found).all():
+        raise SettingsError(f"{name}= holds a number that is not finite: give three numbers, one for each channel")
+    return found
+
+
+def _read_size(value: object) -> tuple[int, int] | None:
+    """Return the height and width of an input."""
+    if value is None:
+        return None
+    sides = value if isinstance(value, (tuple, list)) else ()
+    if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
+        raise SettingsError(
+            f"input_size= takes height and width in pixels, such as (224, 224), not {format_value(value)}"
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def _format_numbers(values: NDArray[np.float32]) -> str:

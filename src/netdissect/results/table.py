@@ -178,10 +178,12 @@ def require_outside_run(path: str | Path) -> Path:
 
 
 def _list_writable(column: Column) -> Sequence[Any]:
-    """Return the values of a column; texts without what UTF-8 cannot hold."""
-    if column.kind != "text":
-        return column.cells
-    return [value and make_writable(value) for value in column.cells]
+    """Return the values of a column; texts, alone or in lists, without what UTF-8 cannot hold."""
+    if column.kind == "texts":
+        return [value and [entry and make_writable(entry) for entry in value] for value in column.cells]
+    if column.kind == "text":
+        return [value and make_writable(value) for value in column.cells]
+    return column.cells
 
 
 def _make_series(pandas: Any, column: Column) -> Any:
@@ -190,7 +192,8 @@ def _make_series(pandas: Any, column: Column) -> Any:
 
         return pa.array(_list_writable(column), pa.string()).to_pandas()
     if column.kind in ("texts", "integers"):
-        return pandas.Series(list(column.to_numpy()), dtype=object)
+        entries = (value if value is None else tuple(value) for value in _list_writable(column))
+        return pandas.Series(list(entries), dtype=object)
     kinds = {"integer": "Int64" if column.may_miss else "int64", "number": "float64", "flag": "boolean" if column.may_miss else "bool"}  # fmt: skip
     return pandas.Series(list(column.cells), dtype=kinds[column.kind])
 

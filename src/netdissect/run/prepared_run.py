@@ -197,11 +197,9 @@ def _describe_input_size(
     size = choose_input_size(network, image_size, resolution)
     own_size, notes = network.input_size, list(network.remarks())
     if size != image_size:
-        own = (
-            f"as {network.preprocess.note} does"
-            if network.preprocess.input_size == size
-            else f"the only size {network.name} takes as it is"
-        )
+        given = network.preprocess
+        asked = f"as {given.note} does" if given.note else "as its preprocessing says"
+        own = asked if given.input_size == size else f"the only size {network.name} takes as it is"
         why = "as --resolution asks" if resolution else own
         notes.append(
             f"images of {_format_size(image_size)} are scaled to {_format_size(size)}, {why}; labels stay as they are"

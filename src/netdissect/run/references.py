@@ -44,14 +44,18 @@ class ReferenceSet:
 
     runs: Mapping[str, Result]
 
-    def require_basis(self, fingerprint: str, settings: Settings) -> None:
+    def require_basis(self, fingerprint: str | None, settings: Settings) -> None:
         """Require that the runs are of a probe set, with the settings that decide scores.
+
+        Args:
+            fingerprint: of the probe set; None before it is read.
+            settings: the settings.
 
         Raises:
             SettingsError: if one is not.
         """
         for name, run in self.runs.items():
-            if run.probe_set.fingerprint != fingerprint:
+            if fingerprint is not None and run.probe_set.fingerprint != fingerprint:
                 raise SettingsError(
                     f"--reference {name} is over another probe set, {run.probe_set.name}: run netdissect control over the same "
                     f"--data, --split and --limit"

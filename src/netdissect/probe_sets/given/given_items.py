@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netdissect.bounds import describe_type
 from netdissect.errors import DataFileError, SettingsError, root_message
 from netdissect.probe_sets.given.array_values import is_array, is_pil_image
-from netdissect.probe_sets.importers.split_names import parse_split
+from netdissect.probe_sets.importers.split_names import is_same_split, name_split
 
 _LOG = logging.getLogger("netdissect")
 #: Names of images and of masks in dicts and columns, as libraries write them; the first that is there is taken.
@@ -53,36 +53,59 @@ class GivenItems:
             any iterable of pairs, dicts or batches of them.
         image: key or column of the images; None finds it.
         mask: key or column of the masks; None finds it.
+        split: the only split that is read; None for all, or for data without splits.
         taken: what was taken as image and masks, in words; empty before the first item.
+        mask_column: the key or column that was taken as the masks; None before the first item, and for pairs.
     """
 
     data: Any
     image: str | None = None
     mask: str | None = None
+    split: str | None = None
     taken: str = field(default="", init=False)
+    mask_column: str | None = field(default=None, init=False)
 
     def count(self) -> int | None:
-        """Return the number of items or batches; None if the data does not say."""
+        """Return the number of items or batches that are read; None if the data does not say."""
+        parts = self.list_parts()
+        if parts is not None:
+            lengths = [_measure(part) for part in parts.values()]
+            return None if None in lengths else sum(filter(None, lengths))
         if _is_pair_of_columns(self.data):
             return _measure(self.data[0])
-        if isinstance(self.data, Mapping):
-            parts = list(self.data.values())
-            return sum(map(len, parts)) if parts and all(_is_table(part) for part in parts) else None
-        return _measure(self.data)
+        return None if isinstance(self.data, Mapping) else _measure(self.data)
+
+    def list_parts(self) -> dict[str, Any] | None:
+        """Return the tables that are read, by the name of their part; None if the data has no splits.
+
+        Raises:
+            SettingsError: if the data has no splits, or none of that name, and one was asked for.
+        """
+        data, wanted = self.data, self.split
+        if not isinstance(data, Mapping) or not all(map(_is_table, data.values())):
+            if wanted is not None:
+                raise SettingsError(f"split={wanted!r}: the data has no splits: pass the images of that split alone")
+            return None
+        parts = {str(name): part for name, part in data.items() if wanted is None or is_same_split(str(name), wanted)}
+        if data and not parts:
+            raise SettingsError(
+                f"split={wanted!r}: the data has the splits {', '.join(map(str, data))}: choose one of them"
+            )
+        return parts
 
     def __iter__(self) -> Iterator[GivenItem]:
-        data = self.data
-        if _is_pair_of_columns(data):
+        data, parts = self.data, self.list_parts()
+        if parts is not None:
+            for name, part in parts.items():
+                for number, row in enumerate(_iterate(part, name)):
+                    for item in self._read_entry(row, f"{name}[{number}]"):
+                        yield replace(item, split=name_split(name))
+        elif _is_pair_of_columns(data):
             yield from self._split_batch("data", *data)
-        elif isinstance(data, Mapping) and all(_is_table(part) for part in data.values()):
-            for split, part in data.items():
-                for number, row in enumerate(_iterate(part)):
-                    for item in self._read_entry(row, f"{split}[{number}]"):
-                        yield GivenItem(item.where, item.image, item.masks, parse_split(split), item.group)
         elif isinstance(data, Mapping):
             yield from self._read_entry(data, "data")
         else:
-            for number, entry in enumerate(_iterate(data)):
+            for number, entry in enumerate(_iterate(data, "data")):
                 yield from self._read_entry(entry, f"data[{number}]")
 
     def _read_entry(self, entry: Any, where: str) -> Iterator[GivenItem]:
@@ -128,6 +151,7 @@ class GivenItems:
                 f"netdissect.open_probe_set"
             )
         self._note(f"the columns {image!r} and {mask!r}")
+        self.mask_column = mask
         return image, mask
 
     def _note(self, taken: str) -> None:
@@ -148,8 +172,8 @@ class GivenItems:
             yield GivenItem(at, image[number], _pick(masks, number, count, where), group=group)
 
 
-def _iterate(data: Any) -> Iterator[Any]:
-    """Yield the entries of data, once; an error of the data's own code names the entry.
+def _iterate(data: Any, name: str) -> Iterator[Any]:
+    """Yield the entries of data, once; an error of the data's own code names the entry, as ``name[5]``.
 
     Raises:
         SettingsError: if it cannot be iterated.
@@ -174,7 +198,7 @@ def _iterate(data: Any) -> Iterator[Any]:
         if isinstance(error, (DataFileError, SettingsError)):
             raise
         raise DataFileError(
-            f"data[{number}] cannot be read: the data's own code fails ({type(error).__name__}: {root_message(error)})"
+            f"{name}[{number}] cannot be read: the data's own code fails ({type(error).__name__}: {root_message(error)})"
         ) from error
 
 

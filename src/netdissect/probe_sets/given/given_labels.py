@@ -39,8 +39,8 @@ class LabelReader:
         """Return the labels of an image by category: planes of label numbers, shape (p, h, w), or numbers for the whole image.
 
         Args:
-            masks: a label map (h, w); binary masks (K, h, w), one for each concept; a dict of label maps by category, or of
-                ``masks`` and ``labels`` of instances; the number of a class of the whole image; None for no labels.
+            masks: a label map (h, w); binary masks (K, h, w), one for each concept, whatever they hold; a dict of either by
+                category, or of ``masks`` and ``labels`` of instances; the number of a class of the whole image; None for no labels.
             where: which item of the data it is, for errors.
 
         Raises:
@@ -69,7 +69,7 @@ class LabelReader:
         if pixels.ndim == 0:
             return self._read_whole(int(pixels), own, where)
         if pixels.ndim == 3 and not _is_colored(pixels, own, masks):
-            planes = self._read_planes(pixels, own, where, are_numbers=bool(category))
+            planes = _read_binary_masks(pixels, own, where)
         else:
             planes = own.label_mask(pixels, where)[np.newaxis]
         if category in self.concepts.lists and category:
@@ -85,23 +85,6 @@ class LabelReader:
         else:
             raise LabelError(f"{where}: the image's class is {number}, and concepts= names {_describe_numbers(own)}")
         return {own.categories[label - 1]: (self.concepts.numbers[own.names[label - 1]],)} if label else {}
-
-    def _read_planes(
-        self, pixels: NDArray[Any], own: ClassList, where: str, *, are_numbers: bool
-    ) -> NDArray[np.uint16]:
-        """Return planes of labels for binary masks, one for each concept, or for several label maps."""
-        labels = list_plane_labels(own)
-        is_binary = pixels.dtype == bool or int(pixels.max(initial=0)) <= 1
-        if is_binary and pixels.shape[0] not in labels and pixels.shape[-1] in labels:  # channels last
-            pixels = np.moveaxis(pixels, -1, 0)
-        if is_binary and pixels.shape[0] in labels:
-            return stack_masks(pixels != 0, labels[pixels.shape[0]])
-        if is_binary and not are_numbers:
-            raise DataFileError(
-                f"{where}: expected {' or '.join(str(count) for count in labels)} binary masks, one for each concept, got an array "
-                f"of {' x '.join(map(str, pixels.shape))}: give a mask for every concept, in the order of concepts="
-            )
-        return np.stack([own.label_mask(plane, where) for plane in pixels])
 
     def _read_instances(self, masks: Mapping[Any, Any], where: str) -> dict[str, CategoryLabels]:
         """Return the labels of instances, as torchvision's detection data sets give them."""
@@ -126,6 +109,24 @@ class LabelReader:
         labels = own.label_mask(_drop_ignored(numbers, where)[np.newaxis], where)[0]
         planes = stack_masks(pixels != 0, labels.tolist())
         return {name: self.concepts.to_numbers(own, its) for name, its in _split(own, planes).items()}
+
+
+def _read_binary_masks(pixels: NDArray[Any], own: ClassList, where: str) -> NDArray[np.uint16]:
+    """Return planes of labels for binary masks, one for each concept, shape (K, h, w) or (h, w, K)."""
+    labels = list_plane_labels(own)
+    if pixels.shape[0] not in labels and pixels.shape[-1] in labels:
+        pixels = np.moveaxis(pixels, -1, 0)
+    if pixels.shape[0] not in labels:
+        raise DataFileError(
+            f"{where}: expected {' or '.join(str(count) for count in labels)} binary masks, one for each concept, got an array "
+            f"of {' x '.join(map(str, pixels.shape))}: give a mask for every concept, in the order of concepts="
+        )
+    if pixels.dtype != bool and int(pixels.max()) > 1:
+        raise DataFileError(
+            f"{where}: several masks of one image are binary, one for each concept, and one of these holds {int(pixels.max())}: pass "
+            f"masks of 0 and 1 (mask > 0), or a single label map (h, w)"
+        )
+    return stack_masks(pixels != 0, labels[pixels.shape[0]])
 
 
 def read_mask_pixels(masks: Any, where: str, *, is_stack: bool = False) -> NDArray[np.integer[Any]]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import tempfile
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netdissect.bounds import MAX_IMAGE_SIDE, MAX_IMAGES, require_integer
-from netdissect.errors import DataError, DataFileError, LabelError, SettingsError
+from netdissect.errors import DataError, DataFileError, LabelError
 from netdissect.io.names import make_portable_name
 from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.broden.writer import LabelUsage, write_index, write_label_tables
-from netdissect.probe_sets.given.array_values import is_array, is_number
+from netdissect.probe_sets.given.array_values import is_number
 from netdissect.probe_sets.given.given_concepts import GivenConcepts, read_given_concepts
 from netdissect.probe_sets.given.given_images import read_given_image
 from netdissect.probe_sets.given.given_items import MAX_ENDLESS, GivenItems
@@ -24,6 +21,8 @@ from netdissect.probe_sets.given.given_labels import LabelReader
 from netdissect.probe_sets.given.kept_images import KeptImages
 from netdissect.probe_sets.given.known_concepts import find_known_concepts
 from netdissect.probe_sets.given.normalization import Denormalizer
+from netdissect.probe_sets.given.temporary_folder import TemporaryFolder
+from netdissect.probe_sets.importers.split_names import name_split
 from netdissect.probe_sets.prepared.prepare import (
     choose_batch_rows,
     encode_rows,
@@ -83,7 +82,7 @@ class GivenProbeSet(PreparedSet):
     """
 
     def __init__(
-        self, file: PreparedFile, folder: _TemporaryFolder, *, split: str | None = None, limit: int | None = None
+        self, file: PreparedFile, folder: TemporaryFolder, *, split: str | None = None, limit: int | None = None
     ) -> None:
         """Open a probe set.
 
@@ -93,13 +92,21 @@ class GivenProbeSet(PreparedSet):
             split: keep only the rows of this split.
             limit: keep only this many rows, the first ones.
         """
-        self._temporary: _TemporaryFolder | None = folder
+        self._temporary: TemporaryFolder | None = folder
         super().__init__(file, split=split, limit=limit)
 
     @property
     def path(self) -> str:
         """Empty: nothing stays on disk."""
         return ""
+
+    def select(self, *, split: str | None = None, limit: int | None = None) -> Broden:
+        """Return the probe set with one split only, by any of its usual names, and the first `limit` images only.
+
+        Raises:
+            SettingsError: if it was opened with another split.
+        """
+        return super().select(split=split and name_split(split), limit=limit)
 
     def _reopen(self, split: str | None, limit: int | None) -> Broden:
         assert self._temporary is not None
@@ -108,19 +115,6 @@ class GivenProbeSet(PreparedSet):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the folder to the process that made it."""
         return {**self.__dict__, "_temporary": None}
-
-
-class _TemporaryFolder:
-    """A temporary folder that is removed with the last reference to it, in the process that made it."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="netdissect-"))
-        weakref.finalize(self, _remove_folder, self.path, os.getpid())
-
-
-def _remove_folder(path: Path, process: int) -> None:
-    if os.getpid() == process:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def open_given(data: Any, options: GivenOptions, progress: Progress, out: Path | None = None) -> Broden:
@@ -147,11 +141,13 @@ def open_given(data: Any, options: GivenOptions, progress: Progress, out: Path |
         concepts = _read_items(data, options, kept, progress)
         if out is not None:
             _write(kept, concepts, options.size, name, out, progress)
-            return PreparedSet(PreparedFile(out)).select(split=options.split, limit=options.limit)
-        folder = _TemporaryFolder()
+            return PreparedSet(PreparedFile(out)).select(
+                split=options.split and name_split(options.split), limit=options.limit
+            )
+        folder = TemporaryFolder()
         file = folder.path / "given.arrow"
         _write(kept, concepts, options.size, name, file, progress)
-        return GivenProbeSet(PreparedFile(file), folder).select(split=options.split, limit=options.limit)
+        return GivenProbeSet(folder.open_file(file), folder).select(split=options.split, limit=options.limit)
 
 
 def _choose_name(data: Any) -> str:
@@ -165,40 +161,33 @@ def _choose_name(data: Any) -> str:
 
 def _read_items(data: Any, options: GivenOptions, kept: KeptImages, progress: Progress) -> GivenConcepts:
     """Keep the images of data that carry labels; return their concepts."""
-    items = GivenItems(data, options.image, options.mask)
+    items = GivenItems(data, options.image, options.mask, options.split)
     _warn_of_shuffling(data)
     length = items.count()
     progress.start("read images", min(filter(None, (options.limit, _count_images(data, length))), default=0))
-    floats: Denormalizer | None = None
+    floats = Denormalizer(options.find_normalization)
     labels: LabelReader | None = None
-    others: set[str] = set()
     number = -1
     for number, item in enumerate(items):
         if length is None and number >= MAX_ENDLESS and options.limit is None:
             raise DataError(
                 f"data= has given {number:,} images and says no length, as data without an end does: pass limit="
             )
-        if options.split is not None and item.split != options.split:
-            _require_splits(item.split, options.split)
-            others.add(item.split)
-            continue
-        if floats is None and _is_float(item.image):
-            floats = Denormalizer(options.find_normalization())
         if labels is None and item.masks is not None:
             whole = is_number(item.masks)
             given = options.concepts
-            given = find_known_concepts(data, options.mask, whole_images=whole) if given is None else given
+            given = find_known_concepts(data, items.mask_column, whole_images=whole) if given is None else given
             labels = LabelReader(read_given_concepts(given, options.category, whole_images=whole))
         found = labels.read(item.masks, item.where) if labels is not None else {}
         if found:
-            pixels = read_given_image(item.image, item.where, floats or Denormalizer())
+            pixels = read_given_image(item.image, item.where, floats)
             kept.add(number, pixels, found, item.split or _ONLY_SPLIT, item.group, item.where)
         progress.advance(1)
         if len(kept.known) == options.limit:
             break
     if labels is None or not kept.known:
-        raise DataFileError(_describe_empty(number + 1, options.split, others))
-    if floats is not None and floats.used:
+        raise DataFileError(_describe_empty(number + 1))
+    if floats.used:
         _LOG.warning("float images were turned back into 8-bit images exactly: %s", floats.used)
     _check_use(kept, labels.concepts)
     return labels.concepts
@@ -273,19 +262,10 @@ def _check_use(kept: KeptImages, concepts: GivenConcepts) -> None:
         )  # fmt: skip
 
 
-def _require_splits(found: str, wanted: str) -> None:
-    if not found:
-        raise SettingsError(f"split={wanted!r}: the data has no splits: pass the images of that split alone")
-
-
 def _count_images(data: Any, length: int | None) -> int | None:
     """Return about how many images there are: a loader's length counts batches."""
     batch = getattr(data, "batch_size", None)
     return length * batch if length is not None and isinstance(batch, int) else length
-
-
-def _is_float(image: Any) -> bool:
-    return is_array(image) and "float" in str(image.dtype)
 
 
 def _warn_of_shuffling(data: Any) -> None:
@@ -296,9 +276,7 @@ def _warn_of_shuffling(data: Any) -> None:
         )
 
 
-def _describe_empty(read: int, split: str | None, others: set[str]) -> str:
+def _describe_empty(read: int) -> str:
     if not read:
         return "data= gave no image: it is empty, or an iterator that was already read; pass the data set itself"
-    if others:
-        return f"split={split!r}: no image of the data with labels is of this split: choose from {', '.join(sorted(others))}"
     return f"data= gave {read:,} images, and none has labels: their masks are None or empty"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from netdissect.errors import SettingsError
@@ -13,7 +14,7 @@ def find_known_concepts(data: Any, mask: str | None, *, whole_images: bool) -> A
 
     Args:
         data: the data; a loader or a subset is looked through.
-        mask: the column of the masks, if it is named.
+        mask: the column that was taken as the masks; None if the data has no columns.
         whole_images: whether each image has the number of a class.
 
     Returns:
@@ -25,14 +26,16 @@ def find_known_concepts(data: Any, mask: str | None, *, whole_images: bool) -> A
     inner = data
     while not hasattr(inner, "column_names") and hasattr(inner, "dataset") and inner.dataset is not inner:
         inner = inner.dataset
-    found = _find_classes(inner) if whole_images else _find_torchvision(inner)
-    found = found or _find_feature_names(inner, mask)
-    if found is None:
-        raise SettingsError(
-            "the data does not say what its masks mean: pass concepts=, a list of names (of numbers 1, 2, …, or 0, 1, … if the "
-            "first is background) or a dict number → name, to netdissect.dissect or netdissect.open_probe_set"
-        )
-    return found
+    own = _find_classes(inner) if whole_images else _find_torchvision(inner)
+    if own is not None:
+        return own
+    named = None if mask is None else _find_feature_names(inner, mask)
+    if named is not None:
+        return named
+    raise SettingsError(
+        "the data does not say what its masks mean: pass concepts=, a list of names (of numbers 1, 2, …, or 0, 1, … if the "
+        "first is background) or a dict number → name, to netdissect.dissect or netdissect.open_probe_set"
+    )
 
 
 def _find_torchvision(data: Any) -> Any:
@@ -58,16 +61,17 @@ def _find_classes(data: Any) -> Any:
     return names if all(isinstance(name, str) for name in names) else None
 
 
-def _find_feature_names(data: Any, mask: str | None) -> Any:
-    """Return the class names of a column of a table of the library datasets; None if it has none."""
-    features = getattr(data, "features", None)
-    if not isinstance(features, dict):
-        return None
-    for column in [mask] if mask is not None else list(features):
-        feature = features.get(column)
-        while feature is not None and not getattr(feature, "names", None) and hasattr(feature, "feature"):
-            feature = feature.feature
-        names = getattr(feature, "names", None)
-        if names:
-            return dict(enumerate(map(str, names)))
-    return None
+def _find_feature_names(data: Any, mask: str) -> dict[int, str] | None:
+    """Return the class names of a column of a table of the library datasets, or of all its parts; None if it has none."""
+    parts = list(data.values()) if isinstance(data, Mapping) else [data]
+    found = [_read_column_names(getattr(part, "features", None), mask) for part in parts]
+    return found[0] if found and all(names == found[0] for names in found) else None
+
+
+def _read_column_names(features: object, mask: str) -> dict[int, str] | None:
+    """Return the class names of a column by their number; None if it has none."""
+    feature = features.get(mask) if isinstance(features, dict) else None
+    while feature is not None and not getattr(feature, "names", None) and hasattr(feature, "feature"):
+        feature = feature.feature
+    names = getattr(feature, "names", None)
+    return dict(enumerate(map(str, names))) if names else None

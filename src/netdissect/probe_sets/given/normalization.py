@@ -10,7 +10,7 @@ import numpy as np
 from netdissect.errors import DataFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,13 +66,14 @@ USUAL = (
 class Denormalizer:
     """Gives back 8-bit images from floats, by one normalization that fits all of them."""
 
-    def __init__(self, own: Normalization | None = None) -> None:
+    def __init__(self, find_own: Callable[[], Normalization | None] = lambda: None) -> None:
         """Begin.
 
         Args:
-            own: the normalization that is tried first; None for the usual ones alone.
+            find_own: returns the normalization that is tried first, or None for the usual ones alone; called for the first image.
         """
-        self._candidates: Sequence[Normalization] = (*((own,) if own is not None else ()), *USUAL)
+        self._find_own = find_own
+        self._candidates: Sequence[Normalization] = ()
         self._first_where = ""
 
     @property
@@ -90,6 +91,9 @@ class Denormalizer:
         Raises:
             DataFileError: if no normalization that fits the images before gives whole numbers from 0 to 255.
         """
+        if not self._candidates:
+            own = self._find_own()
+            self._candidates = USUAL if own is None else (own, *USUAL)
         fitting = [(one, pixels) for one in self._candidates if (pixels := one.undo(values)) is not None]
         if not fitting:
             raise self._make_error(values, where)

@@ -28,6 +28,24 @@ def parse_split(name: str) -> str:
     return _SPLIT_OF.get(re.sub(r"[-_ ]?\d{1,4}$", "", name.strip()).casefold(), "")
 
 
+def name_split(name: str) -> str:
+    """Return the split that a name means: ``train``, ``val`` or ``test``, or else the name itself.
+
+    >>> name_split("validation"), name_split("unsupervised")
+    ('val', 'unsupervised')
+    """
+    return parse_split(name) or name
+
+
+def is_same_split(name: str, other: str) -> bool:
+    """Return whether two names mean the same split.
+
+    >>> is_same_split("validation", "val"), is_same_split("train", "val")
+    (True, False)
+    """
+    return name_split(name) == name_split(other)
+
+
 def find_split_depth(paths: Collection[Sequence[str]], *, besides: int) -> int | None:
     """Return the depth at which every path has a folder named like a split; None if there is none.
 

@@ -77,6 +77,12 @@ class PreparedFile:
         except Exception as error:  # a damaged file, or one at a URL, may raise anything
             raise _make_read_error(self.where, error) from error
 
+    def close(self) -> None:
+        """Let the file go, so that it can be removed; reading from it opens it again."""
+        with self._lock:
+            self._rows.clear()
+            self._reader = None
+
     def __getstate__(self) -> dict[str, Any]:
         return {"where": self.where, "facts": self.facts}
 
