@@ -87,3 +87,26 @@ def test_means_may_be_lists_or_tuples_of_numbers():
     images = torch.full((1, 2, 2, 3), 255, dtype=torch.uint8)
     x = Preprocess(mean=(0.5, 0.5, 0.5), std=[0.25, 0.5, 1])(images)
     assert x[0, :, 0, 0].tolist() == [2.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"input_size": 224}, r"input_size= takes height and width in pixels, such as \(224, 224\), not 224"),
+        ({"input_size": (224,)}, "height and width"),
+        ({"input_size": (0, 224)}, "height and width"),
+        ({"input_size": ("a", "b")}, "height and width"),
+        ({"mean": 0.5}, "mean= takes three numbers, one for each channel, not 0.5"),
+        ({"mean": (0.5, 0.5)}, "not an array of 2"),
+        ({"mean": np.zeros((1, 4, 4))}, "not an array of 1 x 4 x 4"),
+        ({"std": np.ones((3, 4, 4))}, "std= takes three numbers"),
+        ({"std": "abc"}, "std= takes three numbers, one for each channel, not 'abc'"),
+        ({"std": (1, 0, 1)}, "numbers other than 0"),
+        ({"mean": (1, np.nan, 1)}, "not finite"),
+        ({"channels": "RGB"}, "channels must be rgb or bgr"),
+    ],
+)
+def test_numbers_that_cannot_be_used_are_refused_in_one_sentence(options, words):
+    with pytest.raises(SettingsError, match=words):
+        Preprocess(**options)
+    assert Preprocess(input_size=[8, np.int64(6)]).input_size == (8, 6)

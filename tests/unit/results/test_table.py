@@ -66,10 +66,12 @@ def test_missing_values_are_nan_null_or_empty():
 
 
 def test_a_text_that_utf_8_cannot_hold_is_escaped_everywhere(tmp_path):
-    table = Made(name=Column("text", ["a\ud800b"]))
+    table = Made(name=Column("text", ["a\ud800b"]), names=Column("texts", [["c\ud800", "d"]]))
     assert table.to_arrow()["name"].to_pylist() == table.to_pandas()["name"].tolist()
+    assert table.to_arrow()["names"].to_pylist() == [list(table.to_pandas()["names"][0])] == [["c\\ud800", "d"]]
+    table.to_parquet(tmp_path / "names.parquet")
     table.to_csv(tmp_path / "names.csv")
-    assert (tmp_path / "names.csv").read_text().splitlines()[1] == table.to_pandas()["name"][0]
+    assert (tmp_path / "names.csv").read_text().splitlines()[1] == f"{table.to_pandas()['name'][0]},c\\ud800;d"
 
 
 @pytest.mark.parametrize("write", ["to_csv", "to_parquet"])

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import nets
 from torch.utils.data import DataLoader, TensorDataset
 
 import netdissect as nd
-from netdissect.errors import DataError, DataFileError, LabelError, SettingsError
+from netdissect.arguments import check_layers_early
+from netdissect.errors import DataError, DataFileError, LabelError, SettingsError, UnknownLayerError
+from netdissect.networks.load import wrap_module
 from netdissect.probe_sets.given.normalization import Denormalizer
 
 RANDOM = np.random.default_rng(0)
@@ -40,6 +43,8 @@ FORMS = {
         (image, {"masks": torch.from_numpy(own), "labels": torch.tensor([1, 2])})
         for image, own in zip(FLOATS, BINARY, strict=True)
     ],
+    "nested lists": lambda: [(image.tolist(), mask.tolist()) for image, mask in zip(IMAGES, MASKS, strict=True)],
+    "binary masks by category": lambda: [(image, {"object": own}) for image, own in zip(IMAGES, BINARY, strict=True)],
     "by category": lambda: [(image, {"object": mask}) for image, mask in zip(IMAGES, MASKS, strict=True)],
     "endless": lambda: itertools.cycle(PIL_PAIRS),
 }
@@ -75,6 +80,9 @@ HOSTILE = {
     "raises": (lambda: (1 / 0 for _ in range(2)), DataFileError, "division by zero"),
     "only zeros": (lambda: (IMAGES, MASKS * 0), LabelError, "no pixel of any mask"),
     "another frame": (lambda: (IMAGES, MASKS[:, :3]), DataFileError, "same frame"),
+    "stacks of numbers": (lambda: (IMAGES, np.stack([MASKS, MASKS], axis=1)), DataFileError, "are binary"),
+    "stacks of 0 and 255": (lambda: (IMAGES, BINARY.astype(np.uint8) * 255), DataFileError, "mask > 0"),
+    "as many masks as none": (lambda: (IMAGES, BINARY[:, [0, 1, 1, 1, 1]]), DataFileError, "2 binary masks"),
     "colors": (lambda: [(IMAGES[0], Image.fromarray(IMAGES[0]))], LabelError, "RGB"),
     "texts": (lambda: ["a"], DataFileError, "pair"),
 }
@@ -118,3 +126,49 @@ def test_one_normalization_fits_all_images_or_none():
     floats.restore(((FLOATS[0] - MEAN) / STD).permute(1, 2, 0).numpy(), "data[0]")
     with pytest.raises(DataFileError, match="that fit data"):
         floats.restore(FLOATS[1].permute(1, 2, 0).numpy(), "data[1]")
+
+
+def test_a_stack_is_binary_whatever_its_image_holds():
+    both = np.stack([BINARY[0], BINARY[1] * 2])  # the second cannot be binary: it is not read as label numbers instead
+    with pytest.raises(DataFileError, match=r"data\[1\]: several masks of one image are binary"):
+        nd.open_probe_set((IMAGES[:2], both), NAMES)
+
+
+def test_one_normalization_fits_all_nested_lists_too():
+    floats = [((FLOATS[0] - MEAN) / STD).tolist(), FLOATS[1].tolist()]
+    with pytest.raises(DataFileError, match="that fit data"):
+        nd.open_probe_set([(image, mask.tolist()) for image, mask in zip(floats, MASKS, strict=False)], NAMES)
+
+
+class Unread:
+    """Data that must not be read."""
+
+    def __iter__(self):
+        raise AssertionError("the data was read")
+
+
+EARLY = {
+    "a layer": ({"layers": "layr4"}, UnknownLayerError, "no layer 'layr4'"),
+    "a pattern": ({"layers": ["layr*"]}, UnknownLayerError, r"no layer that 'layr\*' matches"),
+    "no layer": ({"layers": []}, SettingsError, "no layer was named"),
+    "a cluster": ({"runtime": "ray"}, SettingsError, "runtime='ray'"),
+    "a setting": ({"keep": True}, SettingsError, "keep=True"),
+    "references": ({"reference": []}, SettingsError, "at least 2 runs"),
+    "a split": ({"split": "val"}, SettingsError, "has no splits"),
+}
+
+
+@pytest.mark.parametrize("case", EARLY)
+def test_what_is_wrong_beside_the_data_is_refused_before_it_is_read(case):
+    options, kind, words = EARLY[case]
+    with pytest.raises(kind, match=words):
+        nd.dissect(
+            **{"model": nets.make_small_net(), "layers": "conv2", "data": Unread(), "concepts": NAMES, **options}
+        )
+
+
+def test_layers_that_may_be_there_are_left_to_the_run():
+    network = wrap_module(nets.make_small_net())
+    assert check_layers_early(["conv*", "last", network.module.conv1], network) == ["conv*", "last", "conv1"]
+    assert check_layers_early(None, network) is None
+    assert check_layers_early("conv1+sae", network, latents=True) == ["conv1+sae"]
