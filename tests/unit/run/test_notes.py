@@ -35,7 +35,7 @@ def test_a_run_in_bf16_says_so(data):
 @pytest.mark.parametrize(
     ("note", "words"), [("", "as its preprocessing says"), ("my transform", "as my transform does")]
 )
-def test_a_size_that_the_preprocessing_asks_for_is_told(data, note, words):
+def test_a_size_that_the_preprocessing_asks_for_is_noted(data, note, words):
     prepare = Preprocess(input_size=(32, 48), note=note)
     notes = small_runs.dissect_small(data, None, preprocess=prepare).journal["notes"]
     assert any(f"are scaled to 48 x 32, {words}; labels stay as they are" in one for one in notes)

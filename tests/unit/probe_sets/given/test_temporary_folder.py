@@ -1,4 +1,4 @@
-"""A temporary folder is removed with its last use, and a failure is told."""
+"""A temporary folder is removed with its last use, and a failure is logged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_file_is_closed_before_its_folder_is_removed(monkeypatch):
     assert not folder.exists()
 
 
-def test_a_folder_that_cannot_be_removed_is_told(monkeypatch, caplog):
+def test_a_folder_that_cannot_be_removed_is_logged(monkeypatch, caplog):
     probe_set = make_probe_set()
     folder = find_folder(probe_set)
 
