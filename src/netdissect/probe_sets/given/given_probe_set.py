@@ -15,9 +15,9 @@ from netdissect.probe_sets.broden.reader import Broden
 from netdissect.probe_sets.broden.writer import LabelUsage, write_index, write_label_tables
 from netdissect.probe_sets.given.array_values import is_number
 from netdissect.probe_sets.given.given_concepts import GivenConcepts, read_given_concepts
-from netdissect.probe_sets.given.given_pixels import read_given_image
 from netdissect.probe_sets.given.given_items import MAX_ENDLESS, GivenItems
 from netdissect.probe_sets.given.given_labels import LabelReader
+from netdissect.probe_sets.given.given_pixels import read_given_image
 from netdissect.probe_sets.given.kept_images import KeptImages
 from netdissect.probe_sets.given.known_concepts import find_known_concepts
 from netdissect.probe_sets.given.normalization import Denormalizer
