@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -42,7 +43,7 @@ class Dissect(LightningHooks, TrainerHooks):
         definition: how unique detectors are counted, ``"label"`` or ``"category"``.
         on_failure: what an error of a later dissection does: ``"warn"`` logs a warning, and the training goes on; ``"raise"`` ends it.
             The first dissection always raises, so that a wrong layer is found before hours are spent.
-        fresh: replace the runs that an earlier training left in `out`.
+        fresh: replace the runs that an earlier training left in `out`; they are removed when the first dissection is done.
         progress: shows how far each dissection is; True draws progress bars.
         settings: all settings; None takes the paper's, without reports.
         options: single settings by name, such as ``quantile=0.01``; ``pictures=True`` writes the report of every run.
@@ -77,8 +78,13 @@ class Dissect(LightningHooks, TrainerHooks):
         self.__class__ = found
         return getattr(self, name)
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[()], dict[str, Any]]:
-        return _make_empty, (), {**self.__dict__, "_wrapped": None, "_model": None}
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[type[Dissect]], dict[str, Any]]:
+        left = ("_open", "_shared", "_wrapped", "_model")  # what is open here, and the network
+        kept = {name: value for name, value in self.__dict__.items() if name not in left}
+        return _make_empty, (type(self).__dict__.get("_origin", type(self)),), kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _open=contextlib.ExitStack(), _shared=None, _wrapped=None, _model=None)
 
     def on_train_end(self, first: Any, second: Any, *rest: Any, model: Any = None, **_: Any) -> None:
         """Dissect at the end: Lightning gives its trainer and module, Hugging Face's Trainer its arguments, state and control."""
@@ -88,8 +94,8 @@ class Dissect(LightningHooks, TrainerHooks):
             self.finish_fit(first, second)
 
 
-def _make_empty() -> Dissect:
-    return object.__new__(_find_class(Dissect))
+def _make_empty(origin: type[Dissect]) -> Dissect:
+    return object.__new__(_find_class(origin))
 
 
 def _find_class(base: type[Dissect]) -> type[Dissect]:

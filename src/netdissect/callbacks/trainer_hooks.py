@@ -6,9 +6,16 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from netdissect.callbacks.log_targets import TensorBoardFolder
 from netdissect.callbacks.training_watch import TrainingWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: How far a whole epoch may be from a whole number.
+_ROUNDING = 1e-6
 
 
 class TrainerHooks(TrainingWatch):
@@ -19,7 +26,10 @@ class TrainerHooks(TrainingWatch):
         if state.is_world_process_zero:
             self._log_to.add_found(self._find_loggers(args))
             self.log_step = state.global_step
-            self.start(model, self._find_position(state))
+            done = state.global_step if self.unit == "step" else (state.epoch or 0.0)
+            is_between = abs(done - round(done)) > _ROUNDING
+            at = math.floor(done) if is_between else round(done)
+            self.begin(model, at, is_resumed=state.global_step > 0, is_between=is_between)
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
         """Dissect after a step of the optimizer if it is time, or if it was the last one."""
@@ -42,20 +52,19 @@ class TrainerHooks(TrainingWatch):
 
     def _find_position(self, state: Any) -> int:
         """Return how many steps are done, or how many epochs have begun."""
-        return state.global_step if self.unit == "step" else math.ceil((state.epoch or 0) - 1e-6)
+        return state.global_step if self.unit == "step" else math.ceil((state.epoch or 0) - _ROUNDING)
 
     @staticmethod
-    def _find_loggers(args: Any) -> list[object]:
-        """Return the loggers that the Trainer reports to.
+    def _find_loggers(args: Any) -> Iterator[object]:
+        """Yield the loggers that the Trainer reports to.
 
         It shows its SummaryWriter to nobody, so TensorBoard gets another one, in the folder ``netdissect`` beside the Trainer's files.
         """
-        loggers: list[object] = []
         if "tensorboard" in args.report_to:
-            from torch.utils.tensorboard import SummaryWriter
-
-            named = os.environ.get("TENSORBOARD_LOGGING_DIR")
+            # transformers 5 takes the folder from the environment, and earlier releases from their argument
+            named = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
             folder = Path(named).expanduser() if named else Path(args.output_dir) / "runs"
-            loggers.append(SummaryWriter(str(folder / "netdissect")))
-        names = ("wandb", "mlflow")
-        return loggers + [sys.modules[name] for name in names if name in args.report_to and name in sys.modules]
+            yield TensorBoardFolder(folder / "netdissect")
+        for name in ("wandb", "mlflow"):
+            if name in args.report_to and name in sys.modules:
+                yield sys.modules[name]

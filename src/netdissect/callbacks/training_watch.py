@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from netdissect import api, arguments, model_loading
 from netdissect.bounds import require_choice, require_integer
 from netdissect.callbacks.log_targets import LogTargets
-from netdissect.callbacks.step_folders import Unit, find_earlier_runs, name_run, require_unused
+from netdissect.callbacks.step_folders import (
+    Unit,
+    find_earlier_runs,
+    find_started_runs,
+    name_run,
+    remove_runs,
+    require_unused,
+)
 from netdissect.callbacks.trained_module import find_device_setting, find_trained_module
 from netdissect.consoles import stderr
 from netdissect.data_loading import is_given, open_probe_set
@@ -112,9 +119,7 @@ class TrainingWatch:
         self._log_to = LogTargets(log_to)
         self._on_failure, self._fresh, self._progress = on_failure, fresh, require_progress(progress)
         #: The series of dissections: `netdissect.track` over all of them.
-        self.track = TrackedRuns(
-            self._settings.threshold, definition, axis="training step" if self.unit == "step" else "epoch"
-        )
+        self.track = self._make_track(definition)
         #: The last dissection; None before the first.
         self.result: Result | None = None
         #: What the dissections have taken.
@@ -123,6 +128,8 @@ class TrainingWatch:
         self.log_step: int | None = None
         self._position = 0
         self._dissected: int | None = None
+        self._is_resumed = False
+        self._stale: list[Path] = []
         self._started: float | None = None
         self._model: object = None
         self._wrapped: tuple[nn.Module, Network] | None = None
@@ -132,17 +139,33 @@ class TrainingWatch:
     def start(self, model: nn.Module, at: int = 0) -> None:
         """Dissect a network before its training, or before it is resumed.
 
+        After another training it begins a new series: ``track`` and ``cost`` are those of the new one.
+
         Args:
             model: what is trained, in whatever wrapper.
-            at: the step or epoch at which the training starts; if it is resumed, dissections before that are taken from ``out``.
+            at: the step or epoch at which the training starts; if it is resumed, dissections before that are taken from ``out``,
+                and those after it are removed when this one is done.
 
         Raises:
             NetdissectError: if the layers, the probe set or the network are wrong, or ``out`` has the runs of another training.
         """
-        self._position = require_integer("at", at, 0, _MOST_STEPS)
-        if is_first_process():
-            self._begin()
-        self._look(model, is_due=True)
+        self.begin(model, require_integer("at", at, 0, _MOST_STEPS), is_resumed=at > 0)
+
+    def begin(self, model: nn.Module, at: int, *, is_resumed: bool, is_between: bool = False) -> None:
+        """Dissect a network where its training starts, or where a framework resumes it.
+
+        Args:
+            model: what is trained.
+            at: how many steps or epochs are done.
+            is_resumed: whether an earlier training goes on.
+            is_between: whether an epoch is begun and not done; then nothing is dissected before its end.
+        """
+        if self._started is not None and self._model is model and self._dissected == self._position == at:
+            return  # the same start once more, as when the Trainer looks for a batch size
+        self._begin(at, is_resumed=is_resumed, is_between=is_between)
+        self._model = model
+        if not is_between:
+            self._look(model, is_due=True)
 
     def step(self, model: nn.Module) -> Result | None:
         """Count a step of the training, and dissect the network if it is time; call it after the optimizer's step.
@@ -166,6 +189,7 @@ class TrainingWatch:
             model: what is trained.
             step: the present step or epoch; None keeps the one that was counted.
         """
+        self._require_begun()
         return self.look_at(
             model, self._position if step is None else require_integer("step", step, 0, _MOST_STEPS), is_due=True
         )
@@ -178,6 +202,7 @@ class TrainingWatch:
             position: how many steps or epochs are done.
             is_due: dissect it in any case, unless it was at this step.
         """
+        self._require_begun()
         before, self._position = self._position, position
         return self._look(model, is_due=is_due or position // self.every > before // self.every)
 
@@ -188,7 +213,8 @@ class TrainingWatch:
             model: what was trained; None takes the one that was seen last.
         """
         seen = self._model if model is None else model
-        if seen is not None:
+        if seen is not None and (self._started is not None or self._dissected is None):
+            self._require_begun()
             self._look(seen, is_due=True)
         if self._started is not None and is_first_process():
             self._measure_training()
@@ -202,6 +228,7 @@ class TrainingWatch:
     def close(self) -> None:
         """Forget the network and the decoded probe set; called by `finish`, and when a training fails."""
         self._open.close()
+        self._log_to.close()
         self._shared, self._model, self._wrapped, self._started = None, None, None, None
 
     def write_track(self, out: str | Path, *, width: FigureWidth = "text") -> list[Path]:
@@ -228,6 +255,7 @@ class TrainingWatch:
     def _count(self, model: nn.Module, unit: Unit) -> Result | None:
         if unit != self.unit:
             return None
+        self._require_begun()
         return self.look_at(model, self._position + 1)
 
     def _look(self, model: Any, *, is_due: bool) -> Result | None:
@@ -236,8 +264,6 @@ class TrainingWatch:
         is_new = self._dissected != self._position
         if not is_first_process() or not is_new or not (is_due or self._dissected is None):
             return None
-        if self._started is None:
-            self._begin()
         begun, is_first = time.perf_counter(), self._dissected is None
         found = None
         try:
@@ -262,17 +288,37 @@ class TrainingWatch:
                 exc_info=_LOG.isEnabledFor(logging.DEBUG),
             )  # fmt: skip
 
-    def _begin(self) -> None:
-        """Start the clock, and take the dissections before this one from the folder."""
+    def _require_begun(self) -> None:
+        """Begin a series at 0 if the user has started none, or has finished the last one."""
+        if self._started is None:
+            self._begin(0, is_resumed=False)
+
+    def _begin(self, at: int, *, is_resumed: bool, is_between: bool = False) -> None:
+        """Begin a series, or go on with the dissections before `at`, and start the clock; nothing changes if ``out`` is refused."""
+        if is_first_process():
+            track = self._make_track(self.track.definition)
+            last, replaces = at if is_between else at - 1, is_resumed or self._fresh
+            if self.out is not None:
+                runs = find_earlier_runs(self.out, self.unit)
+                if not replaces:
+                    require_unused(self.out, runs, self.unit)
+                for position, folder in runs.items():
+                    if is_resumed and position <= last:
+                        track.append(folder, name=folder.name, step=position)
+                kept = [point.name for point in track.checkpoints]
+                started = find_started_runs(self.out, self.unit).values()
+                self._stale = [folder for folder in started if replaces and folder.name not in kept]
+            elif is_resumed:
+                track.checkpoints.extend(point for point in self.track.checkpoints if point.step <= last)
+            self.track = track
+        if not is_resumed:
+            self.cost = TrainingCost()
+        self._position, self._dissected, self._is_resumed = at, None, is_resumed
         self._started = time.perf_counter() - self.cost.training_seconds
-        if self.out is None or self._dissected is not None:
-            return
-        runs = find_earlier_runs(self.out, self.unit)
-        if self._position == 0 and not self._fresh:
-            require_unused(self.out, runs, self.unit)
-        for position, folder in runs.items():
-            if position < self._position:
-                self.track.append(folder, name=folder.name, step=position)
+
+    def _make_track(self, definition: Definition) -> TrackedRuns:
+        axis = "training step" if self.unit == "step" else "epoch"
+        return TrackedRuns(self._settings.threshold, definition, axis=axis)
 
     def _dissect(self, model: object, *, is_first: bool) -> Result:
         from netdissect.callbacks.undisturbed import leave_undisturbed
@@ -280,9 +326,11 @@ class TrainingWatch:
         begun, step = time.perf_counter(), self._position if self.log_step is None else self.log_step
         module = find_trained_module(model, self._part)
         with leave_undisturbed(module):
-            result = self._run(module)
+            result = self._run(module, is_first=is_first)
             name = name_run(self.unit, self._position)
             self.track.append(result, name=name, step=self._position)
+            if is_first:
+                remove_runs(folder for folder in self._stale if folder.name != name)
             self.result = result
             self.cost.dissections += 1
             _LOG.info("%s", "\n".join([f"{name}:", *repr(result).splitlines()[1:]]))
@@ -293,8 +341,11 @@ class TrainingWatch:
                 )
         return result
 
-    def _run(self, module: nn.Module) -> Result:
-        """Dissect a module into its run folder; a run that an earlier training left there is replaced."""
+    def _run(self, module: nn.Module, *, is_first: bool) -> Result:
+        """Dissect a module into its run folder.
+
+        The first dissection of a resumed or fresh series replaces a run there; no other does.
+        """
         if self._shared is None:
             self._shared = self._open.enter_context(share_decoded(self._concepts, self._settings, self.out))
         settings = self._settings
@@ -310,10 +361,12 @@ class TrainingWatch:
                 network, self._layers, shared, settings, folder, fresh=fresh, progress=self._progress
             )
 
+        if not is_first or folder is None:
+            return run(fresh=False)
         try:
             return run(fresh=self._fresh)
         except FolderTakenError:
-            if self._fresh:
+            if self._fresh or not self._is_resumed:
                 raise
             return run(fresh=True)  # the earlier training went on to here after the checkpoint that this one resumes
 

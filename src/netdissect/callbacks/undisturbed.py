@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-#: Kinds of devices whose random numbers are restored; the CPU's always are.
+#: Kinds of devices, besides the CPU, whose random numbers are restored and whose autocast is turned off.
 _DEVICES = ("cuda", "xpu", "mps")
 
 
@@ -36,8 +36,9 @@ def leave_undisturbed(module: nn.Module) -> Iterator[None]:
         stack.enter_context(_keep_switches())
         stack.enter_context(torch.inference_mode(mode=False))
         stack.enter_context(torch.enable_grad())
-        for device in ("cpu", *(("cuda",) if torch.cuda.is_available() else ())):
-            stack.enter_context(torch.autocast(device, enabled=False))
+        for device in ("cpu", *_DEVICES):
+            if torch.amp.is_autocast_available(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
         yield
 
 

@@ -38,12 +38,14 @@ def make_loader():
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=4, shuffle=True)
 
 
-def fit(folder, watch=None, *, epochs=2, logger=False, task=None, library=lightning, checkpoint=None, **options):
+def fit(
+    folder, watch=None, *, epochs=2, logger=False, task=None, library=lightning, checkpoint=None, more=(), **options
+):
     task = task or Task()
     small_training.seed_all()
     trainer = library.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=logger, callbacks=[watch] if watch else [], default_root_dir=folder,
-        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, log_every_n_steps=1, **options,
+        max_epochs=epochs, accelerator="cpu", logger=logger, callbacks=[*([watch] if watch else []), *more], default_root_dir=folder,
+        enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1, **{"enable_checkpointing": False, **options},
     )  # fmt: skip
     trainer.fit(task, make_loader(), ckpt_path=checkpoint)
     return task, trainer
@@ -91,6 +93,26 @@ def test_a_resumed_training_continues_the_series(data, tmp_path):
     watch = Dissect("net.conv", data, every_steps=2, out=tmp_path / "out", **OPTIONS)
     fit(tmp_path, watch, epochs=2, checkpoint=tmp_path / "last.ckpt")
     assert list_steps(watch) == [0, 2, 3, 4, 6]
+
+
+def list_runs(folder):
+    return {path.name: nd.load(path).network.fingerprint for path in sorted(folder.iterdir())}
+
+
+def test_a_training_that_is_resumed_in_an_epoch_keeps_the_run_of_the_last_whole_one(data, tmp_path):
+    class Saving(lightning.Callback):
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.global_step == 4:
+                trainer.save_checkpoint(tmp_path / "4.ckpt")
+
+    watch = Dissect("net.conv", data, out=tmp_path / "out", **OPTIONS)
+    fit(tmp_path, watch, more=[Saving()])
+    before = list_runs(tmp_path / "out")
+    assert list(before) == ["epoch-0", "epoch-1", "epoch-2"]
+    watch = Dissect("net.conv", data, out=tmp_path / "out", **OPTIONS)
+    fit(tmp_path, watch, checkpoint=tmp_path / "4.ckpt")
+    assert list_steps(watch) == [0, 1, 2]
+    assert list_runs(tmp_path / "out")["epoch-1"] == before["epoch-1"]
 
 
 def test_a_wrong_layer_ends_the_training_before_its_first_step(data, tmp_path):

@@ -1,5 +1,6 @@
 import json
 import struct
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tests.small_training import OPTIONS, train_plain
 from netdissect.callbacks import Dissect
 from netdissect.callbacks.log_images import draw_images
 from netdissect.callbacks.log_numbers import collect_numbers
+from netdissect.callbacks.log_targets import MlflowTarget
 from netdissect.errors import SettingsError
 from netdissect.experiments.track import TrackedRuns
 
@@ -133,22 +135,46 @@ def test_mlflow_gets_numbers_and_images(data, tmp_path, monkeypatch):
         Dissect("conv", data, log_to=mlflow, **OPTIONS).start(small_training.make_learner())
 
 
-def test_a_logger_that_fails_later_is_a_warning(data, caplog):
-    class Writer:
-        calls = 0
+class Writer:
+    """A SummaryWriter that fails from its so-manieth number on."""
 
-        def add_scalar(self, *_):
-            self.calls += 1
-            if self.calls > 20:
-                raise OSError("disk is full")
+    def __init__(self, most, message="disk is full"):
+        self.most, self.message, self.steps = most, message, []
 
-        def add_image(self, *_, dataformats):
-            assert dataformats == "HWC"
+    def add_scalar(self, name, value, step):
+        self.steps.append(step)
+        if len(self.steps) > self.most:
+            raise OSError(self.message)
 
-        def flush(self):
-            pass
+    def add_image(self, *_, dataformats):
+        assert dataformats == "HWC"
 
-    watch = Dissect("conv", data, every_steps=1, log_to=[Writer()], **OPTIONS)
+    def flush(self):
+        pass
+
+
+def test_a_logger_that_fails_later_is_a_warning_and_the_others_are_written(data, caplog):
+    good = Writer(10**6)
+    watch = Dissect("conv", data, every_steps=1, log_to=[Writer(20), good, Writer(20, "no network")], **OPTIONS)
     train_plain(watch, steps=3)
     assert [step for step, _ in list_unique(watch)] == [0, 1, 2, 3]
-    assert "it could not be logged (disk is full); the training goes on" in caplog.text
+    assert sorted(set(good.steps)) == [0, 1, 2, 3]
+    assert "it could not be logged (disk is full; no network); the training goes on" in caplog.text
+    with pytest.raises(OSError, match="disk is full"):
+        Dissect("conv", data, log_to=[Writer(0), good], **OPTIONS).start(small_training.make_learner())
+
+
+def test_the_images_of_epochs_are_called_epochs(data):
+    class Client:
+        files: ClassVar[list[str]] = []
+
+        def log_metric(self, *_, step):
+            assert step == 3
+
+        def log_image(self, run, image, artifact_file):
+            self.files.append(artifact_file)
+
+    watch = Dissect("conv", data, cards=0, **OPTIONS)
+    watch._log_to._targets = [MlflowTarget(None, "run", Client())]
+    watch(small_training.make_learner(), step=3)
+    assert Client.files == ["netdissect/conv/bar_graph/epoch-3.png"]

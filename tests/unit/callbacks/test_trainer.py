@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tests import small_training
@@ -7,7 +9,7 @@ from torch.nn import functional as F
 
 import netdissect as nd
 from netdissect.callbacks import Dissect
-from netdissect.errors import ModelError
+from netdissect.errors import FolderTakenError, ModelError
 
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
@@ -80,6 +82,48 @@ def test_a_resumed_training_continues_the_series(data, tmp_path):
     watch = Dissect("net.conv", data, every_steps=2, out=tmp_path / "out", **OPTIONS)
     train(tmp_path, watch, resume=True)
     assert list_steps(watch) == [0, 2, 3, 4, 6]
+
+
+def list_runs(folder):
+    return {path.name: nd.load(path).network.fingerprint for path in sorted(folder.iterdir())}
+
+
+def test_a_training_that_is_resumed_in_an_epoch_keeps_the_run_of_the_last_whole_one(data, tmp_path):
+    saved = {"save_strategy": "steps", "save_steps": 4}
+    train(tmp_path, Dissect("net.conv", data, out=tmp_path / "out", **OPTIONS), **saved)
+    before = list_runs(tmp_path / "out")
+    assert list(before) == ["epoch-0", "epoch-1", "epoch-2"]
+    watch = Dissect("net.conv", data, out=tmp_path / "out", **OPTIONS)
+    train(tmp_path, watch, model=Classifier(), resume=str(tmp_path / "trainer/checkpoint-4"))
+    assert list_steps(watch) == [0, 1, 2]
+    assert watch.cost.dissections == 1
+    after = list_runs(tmp_path / "out")
+    assert after["epoch-1"] == before["epoch-1"]
+
+
+def test_a_second_training_of_one_trainer_does_not_replace_the_runs_of_the_first(data, tmp_path):
+    watch = Dissect("net.conv", data, every_steps=100, out=tmp_path / "out", **OPTIONS)
+    model = train(tmp_path, watch, max_steps=1)
+    before = list_runs(tmp_path / "out")
+    with pytest.raises(FolderTakenError, match="earlier training"):
+        train(tmp_path, watch, model=model, max_steps=1)
+    assert list_runs(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("log_to", [None, ()])
+def test_the_users_logging_folder_is_taken_and_only_if_something_is_logged(data, tmp_path, log_to):
+    pytest.importorskip("tensorboard")
+    watch, model = Dissect("net.conv", data, every_steps=100, log_to=log_to, **OPTIONS), Classifier()
+    state = SimpleNamespace(is_world_process_zero=True, global_step=0, epoch=0)
+    arguments = SimpleNamespace(
+        report_to=["tensorboard"], logging_dir=str(tmp_path / "mine"), load_best_model_at_end=False
+    )
+    for _ in range(2):
+        watch.on_train_begin(arguments, state, None, model=model)
+        watch.on_train_end(arguments, state, None, model=model)
+    found = list(tmp_path.rglob("events.*"))
+    assert {path.parent for path in found} == (set() if log_to == () else {tmp_path / "mine/netdissect"})
+    assert all(target._writer is None for target in watch._log_to._targets)  # closed
 
 
 def test_the_best_weights_are_not_taken_for_the_last(data, tmp_path):

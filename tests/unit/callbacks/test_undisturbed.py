@@ -77,3 +77,16 @@ def test_a_forward_pass_that_accelerate_wrapped_is_the_networks_own():
         assert torch.equal(prepared(images), exact)
     assert prepared.forward is wrapped or prepared.forward == wrapped
     assert not torch.equal(prepared(images), exact)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "xpu", "mps"])
+def test_autocast_is_off_for_every_kind_of_device(device):
+    if not torch.amp.is_autocast_available(device):
+        pytest.skip(f"this torch has no autocast for {device}")
+    torch.set_autocast_enabled(device, True)
+    try:
+        with leave_undisturbed(small_training.make_learner()):
+            assert not torch.is_autocast_enabled(device)
+        assert torch.is_autocast_enabled(device)
+    finally:
+        torch.set_autocast_enabled(device, False)
