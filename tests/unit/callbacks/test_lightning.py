@@ -72,7 +72,7 @@ def test_a_training_with_dissections_ends_with_the_same_weights(data, tmp_path, 
 def test_epochs_are_lightnings_and_dissections_go_to_its_loggers(data, tmp_path):
     from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-    watch = Dissect("net.conv", data, every_epochs=1, **OPTIONS)
+    watch = Dissect("net.conv", data, every_epochs=1, cards=0, **OPTIONS)
     loggers = [TensorBoardLogger(tmp_path / "board"), CSVLogger(tmp_path / "csv")]
     fit(tmp_path, watch, logger=loggers)
     assert list_steps(watch) == [0, 1, 2]
@@ -86,6 +86,7 @@ def test_epochs_are_lightnings_and_dissections_go_to_its_loggers(data, tmp_path)
     assert "netdissect/net.conv/detectors" in next(tmp_path.rglob("metrics.csv")).read_text().splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_resumed_training_continues_the_series(data, tmp_path):
     watch = Dissect("net.conv", data, every_steps=2, out=tmp_path / "out", **OPTIONS)
     _, trainer = fit(tmp_path, watch, epochs=1)
@@ -122,6 +123,7 @@ def test_a_wrong_layer_ends_the_training_before_its_first_step(data, tmp_path):
     require_equal(task, Task())
 
 
+@pytest.mark.slow
 def test_the_other_lightning_takes_the_same_callback(data, tmp_path):
     early = Dissect("conv", data, every_steps=2, **OPTIONS)
     library = pytest.importorskip("pytorch_lightning")

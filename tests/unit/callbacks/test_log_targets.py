@@ -63,7 +63,7 @@ def test_tensorboard_gets_numbers_and_images(data, tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(str(tmp_path))
-    watch = Dissect("conv", data, every_steps=2, log_to=writer, **OPTIONS)
+    watch = Dissect("conv", data, every_steps=2, cards=1, log_to=writer, **OPTIONS)
     train_plain(watch, steps=4)
     writer.close()
     events = EventAccumulator(str(tmp_path)).Reload()
@@ -96,12 +96,13 @@ def read_wandb_rows(folder):
     return rows
 
 
+@pytest.mark.slow
 def test_weights_and_biases_gets_them_beside_the_users_own_rows(data, tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     for name, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true"), ("WANDB_DIR", str(tmp_path))):
         monkeypatch.setenv(name, value)
     run = wandb.init(dir=str(tmp_path), settings=wandb.Settings(console="off"))
-    watch = Dissect("conv", data, every_steps=1, log_to=run, **OPTIONS)
+    watch = Dissect("conv", data, every_steps=1, cards=1, log_to=run, **OPTIONS)
     module = small_training.make_learner()
     watch.start(module)
     for step in range(4):
@@ -124,9 +125,9 @@ def test_mlflow_gets_numbers_and_images(data, tmp_path, monkeypatch):
     client = mlflow.MlflowClient()
     experiment = client.create_experiment("training", artifact_location=(tmp_path / "artifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment) as run:
-        watch = Dissect("conv", data, every_steps=2, log_to=mlflow, **OPTIONS)
+        watch = Dissect("conv", data, every_steps=2, log_to=mlflow, cards=0, **OPTIONS)
         train_plain(watch, steps=2)
-    watch = Dissect("conv", data, every_steps=2, log_to=run, **OPTIONS)
+    watch = Dissect("conv", data, every_steps=2, log_to=run, cards=0, **OPTIONS)
     watch(small_training.make_learner(), step=9)
     history = client.get_metric_history(run.info.run_id, UNIQUE)
     assert [point.step for point in history] == [0, 2, 9]
@@ -155,7 +156,9 @@ class Writer:
 
 def test_a_logger_that_fails_later_is_a_warning_and_the_others_are_written(data, caplog):
     good = Writer(10**6)
-    watch = Dissect("conv", data, every_steps=1, log_to=[Writer(20), good, Writer(20, "no network")], **OPTIONS)
+    watch = Dissect(
+        "conv", data, every_steps=1, cards=0, log_to=[Writer(20), good, Writer(20, "no network")], **OPTIONS
+    )
     train_plain(watch, steps=3)
     assert [step for step, _ in list_unique(watch)] == [0, 1, 2, 3]
     assert sorted(set(good.steps)) == [0, 1, 2, 3]

@@ -49,6 +49,7 @@ def list_steps(watch):
     return [int(point.step) for point in watch.track.checkpoints]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bf16", [False, True])
 def test_a_training_with_dissections_ends_with_the_same_weights(data, tmp_path, bf16):
     watch = Dissect(["net.conv", "net.last"], data, every_steps=4, preprocess=nd.Preprocess(), **OPTIONS)
@@ -62,7 +63,7 @@ def test_a_training_with_dissections_ends_with_the_same_weights(data, tmp_path, 
 
 
 def test_epochs_are_the_trainers_and_dissections_go_to_tensorboard(data, tmp_path):
-    watch = Dissect("net.conv", data, every_epochs=1, **OPTIONS)
+    watch = Dissect("net.conv", data, every_epochs=1, cards=0, **OPTIONS)
     train(tmp_path, watch, report_to=["tensorboard"])
     assert list_steps(watch) == [0, 1, 2]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -72,6 +73,7 @@ def test_epochs_are_the_trainers_and_dissections_go_to_tensorboard(data, tmp_pat
     assert found == [(3 * epoch, entry.total) for epoch, entry in enumerate(watch.track.entries)]
 
 
+@pytest.mark.slow
 def test_a_resumed_training_continues_the_series(data, tmp_path):
     train(
         tmp_path,
@@ -113,7 +115,7 @@ def test_a_second_training_of_one_trainer_does_not_replace_the_runs_of_the_first
 @pytest.mark.parametrize("log_to", [None, ()])
 def test_the_users_logging_folder_is_taken_and_only_if_something_is_logged(data, tmp_path, log_to):
     pytest.importorskip("tensorboard")
-    watch, model = Dissect("net.conv", data, every_steps=100, log_to=log_to, **OPTIONS), Classifier()
+    watch, model = Dissect("net.conv", data, every_steps=100, log_to=log_to, cards=0, **OPTIONS), Classifier()
     state = SimpleNamespace(is_world_process_zero=True, global_step=0, epoch=0)
     arguments = SimpleNamespace(
         report_to=["tensorboard"], logging_dir=str(tmp_path / "mine"), load_best_model_at_end=False
@@ -126,6 +128,7 @@ def test_the_users_logging_folder_is_taken_and_only_if_something_is_logged(data,
     assert all(target._writer is None for target in watch._log_to._targets)  # closed
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_not_taken_for_the_last(data, tmp_path):
     watch = Dissect("net.conv", data, every_steps=4, **OPTIONS)
     best = {
