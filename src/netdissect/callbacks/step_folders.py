@@ -39,18 +39,18 @@ def find_started_runs(folder: Path, unit: Unit) -> dict[int, Path]:
     for path in folder.iterdir() if folder.is_dir() else ():
         number = path.name.removeprefix(f"{unit}-")
         is_named = re.fullmatch(r"0|[1-9][0-9]*", number) and path.name == f"{unit}-{number}"
-        if is_named and atomic.is_real_folder(path) and run_folder.is_run_started(path):
+        if is_named and run_folder.is_run_started(path):
             found[int(number)] = path
     return dict(sorted(found.items()))
 
 
 def remove_runs(folders: Iterable[Path]) -> None:
-    """Remove runs with their folders; files that netdissect did not write there stay.
+    """Remove runs with their folders; files that netdissect did not write there stay, and so do links.
 
     Raises:
         RunBusyError: if another process is writing one of them.
     """
-    for folder in folders:
+    for folder in filter(atomic.is_real_folder, folders):
         with run_folder.lock_run_folder(folder) as files:
             files.remove(list_table_files(folder))
             run_folder.remove_work(folder)
