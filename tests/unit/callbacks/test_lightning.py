@@ -55,7 +55,7 @@ def list_steps(watch):
     return [int(point.step) for point in watch.track.checkpoints]
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", [pytest.param("32-true", marks=pytest.mark.slow), "bf16-mixed"])
 def test_a_training_with_dissections_ends_with_the_same_weights(data, tmp_path, precision):
     watch = Dissect(LAYERS, data, every_steps=2, network="net", preprocess=nd.Preprocess(), **OPTIONS)
     assert isinstance(watch, lightning.Callback)

@@ -57,6 +57,7 @@ def test_the_images_show_bars_and_the_masks_of_the_best_units(data):
     assert list(draw_images(watch.result, 0)) == ["netdissect/conv/bar_graph"]
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_numbers_and_images(data, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -117,6 +118,7 @@ def test_weights_and_biases_gets_them_beside_the_users_own_rows(data, tmp_path, 
     assert len(list(tmp_path.rglob("*.png"))) >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # MLflow advises a database
 def test_mlflow_gets_numbers_and_images(data, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")

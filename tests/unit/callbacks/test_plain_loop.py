@@ -50,6 +50,7 @@ def test_the_start_every_few_steps_and_the_end_are_dissected_and_each_gets_a_run
     assert not (out / "step-5" / "html").exists()
 
 
+@pytest.mark.slow
 def test_the_series_is_a_track(trained, tmp_path):
     _, watch, out = trained
     paths = watch.write_track(tmp_path / "training.svg")
@@ -122,7 +123,11 @@ def compile_eagerly(module):
 
 @pytest.mark.parametrize(
     "wrap",
-    [nn.DataParallel, compile_eagerly, lambda module: nn.DataParallel(compile_eagerly(module))],
+    [
+        nn.DataParallel,
+        pytest.param(compile_eagerly, marks=pytest.mark.slow),
+        lambda module: nn.DataParallel(compile_eagerly(module)),
+    ],
     ids=["data parallel", "compiled", "both"],
 )
 def test_layers_have_the_names_of_the_bare_network(data, wrap):

@@ -67,6 +67,9 @@ def test_inside_inference_mode_the_block_is_outside_of_it():
 
 def test_a_forward_pass_that_accelerate_wrapped_is_the_networks_own():
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)  # that of a Trainer in this process
 
     module = small_training.make_learner()
     prepared = Accelerator(cpu=True, mixed_precision="bf16").prepare(module)
@@ -77,6 +80,7 @@ def test_a_forward_pass_that_accelerate_wrapped_is_the_networks_own():
         assert torch.equal(prepared(images), exact)
     assert prepared.forward is wrapped or prepared.forward == wrapped
     assert not torch.equal(prepared(images), exact)
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "xpu", "mps"])
