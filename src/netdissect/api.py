@@ -245,7 +245,7 @@ def check_inputs(
         OSError: if the folder cannot be written.
     """
     folder, score = check_settings(settings, out), find_score(settings.score)
-    concepts, settings = arguments.open_probe_set(data, settings)
+    concepts, settings = arguments.open_selected_probe_set(data, settings)
     if settings.group_by is not None:
         read_group_names(concepts, settings.group_by)
     score.try_out(concepts.vocabulary)

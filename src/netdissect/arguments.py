@@ -50,7 +50,7 @@ def merge_settings(settings: Settings | None, options: Mapping[str, Any]) -> Set
     return replace(settings or Settings(), **options)
 
 
-def open_probe_set(
+def open_selected_probe_set(
     data: object, settings: Settings, *, refused: Mapping[str, object] | None = None
 ) -> tuple[ConceptSource, Settings]:
     """Open a probe set, and return it with settings that record its split and its limit.

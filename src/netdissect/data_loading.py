@@ -81,7 +81,7 @@ def open_probe_set(
     if not is_given(data):
         from netdissect import arguments
 
-        return arguments.open_probe_set(data, Settings(split=split, limit=limit), refused=options)[0]
+        return arguments.open_selected_probe_set(data, Settings(split=split, limit=limit), refused=options)[0]
     from netdissect.probe_sets.given.given_probe_set import GivenOptions, open_given
 
     target = _require_prepared_path(out)

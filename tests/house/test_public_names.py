@@ -42,7 +42,9 @@ def test_every_public_name_is_imported_for_type_checkers_from_where_it_is():
 
 
 def test_the_reference_lists_every_public_name_once_and_marks_the_provisional_ones():
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    text = re.sub(r"^### Finding one's way.*?(?=^## )", "", text, flags=re.MULTILINE | re.DOTALL)  # columns of a table
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
     assert sorted(name for name, _ in rows) == PUBLIC
     assert {name for name, text in rows if "(provisional)" in text} == netdissect.PROVISIONAL
 

@@ -79,7 +79,7 @@ def open_labeled_images(
         if labels is not None:
             return _label_listed(root, Path(labels), index, limit)
         return _open_class_folders(root, index, split, limit)
-    source, _ = arguments.open_probe_set(data, Settings(split=split))
+    source, _ = arguments.open_selected_probe_set(data, Settings(split=split))
     if labels is not None:
         return _label_probe_set(source, Path(labels), index).limit(limit)
     return _read_whole_labels(source, index).limit(limit)
@@ -94,7 +94,7 @@ def open_images(data: str | Path | ConceptSource) -> ConceptSource:
     """
     root = _find_images_folder(data)
     if root is None:
-        return arguments.open_probe_set(data, Settings())[0]
+        return arguments.open_selected_probe_set(data, Settings())[0]
     paths = find_images(root, lambda _: None)
     return UnlabeledImages(root.resolve().name, paths, _name_files(paths, root), str(root.resolve()))
 

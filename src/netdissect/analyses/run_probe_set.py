@@ -49,7 +49,7 @@ def _open_given(run: Result, data: str | Path | ConceptSource) -> ConceptSource:
     """Open a probe set with the run's split and limit; one that is open already may have them."""
     if isinstance(data, ConceptSource) and data.fingerprint == run.probe_set.fingerprint:
         return data
-    return arguments.open_probe_set(data, run.settings)[0]
+    return arguments.open_selected_probe_set(data, run.settings)[0]
 
 
 def _describe_selection(run: Result) -> str:

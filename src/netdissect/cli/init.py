@@ -129,12 +129,11 @@ def _check_layers(answer: str, names: list[str], network: Network) -> list[str]:
 
 def _find_images(answer: str) -> tuple[str, bool]:
     """Return a path or name, and whether it is a probe set; if not, it is a folder of images without labels."""
-    from netdissect.arguments import open_probe_set
-    from netdissect.config import Settings
+    from netdissect.data_loading import open_probe_set
     from netdissect.probe_sets.importers.image_folders import find_images
 
     try:
-        open_probe_set(answer, Settings())
+        open_probe_set(answer)
     except DataNotFoundError:
         if not Path(answer).is_dir() or not find_images(Path(answer), lambda _: None):
             raise

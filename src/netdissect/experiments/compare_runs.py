@@ -19,7 +19,7 @@ from netdissect.results.compared import (
     count_for_comparison,
     describe_run,
     has_random_weights,
-    make_count_columns,
+    make_detector_columns,
 )
 from netdissect.results.run_paths import expand_sources
 from netdissect.results.table import Column, Table
@@ -64,7 +64,7 @@ class Comparison(Table):
         return "\n".join([*lines, ".entries, .to_pandas(), .write_figures(FILE), .write_page(FOLDER)"])
 
     def _make_columns(self) -> Mapping[str, Column]:
-        return make_count_columns(self.entries)
+        return make_detector_columns(self.entries)
 
     def match_widths(self) -> tuple[int, dict[str, tuple[float, float]]]:
         """Return the expected number of unique detectors among equally many random units of each entry.

@@ -15,7 +15,7 @@ from netdissect.errors import SettingsError
 from netdissect.experiments.compare_runs import count_layers, find_step
 from netdissect.experiments.track_figures import describe_track, write_track
 from netdissect.io.names import make_natural_key
-from netdissect.results.compared import describe_run, make_count_columns
+from netdissect.results.compared import describe_run, make_detector_columns
 from netdissect.results.label_changes import LabelChanges, LayerLabels, find_label_changes, record_labels
 from netdissect.results.run_paths import expand_sources
 from netdissect.results.run_result import Result
@@ -142,7 +142,7 @@ class TrackedRuns(Table):
         return "\n".join([*(describe_track(self) if self.checkpoints else ["no checkpoint yet"]), more])
 
     def _make_columns(self) -> Mapping[str, Column]:
-        return make_count_columns(self.entries)
+        return make_detector_columns(self.entries)
 
     @property
     def entries(self) -> list[DetectorCounts]:

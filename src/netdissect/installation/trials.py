@@ -115,13 +115,14 @@ def _try(name: str) -> dict[str, Any]:
     return {"name": name, "error": "", **more}
 
 
-def print_trials() -> None:
-    """Try what is named on the command line."""
+def write_trials() -> None:
+    """Try what is named on the command line; write a line of JSON for each."""
     warnings.simplefilter("ignore")
     output = sys.stdout
     for name in sys.argv[1:]:
-        print(json.dumps(_try(name)), file=output, flush=True)
+        output.write(f"{json.dumps(_try(name))}\n")
+        output.flush()
 
 
 if __name__ == "__main__":
-    print_trials()
+    write_trials()

@@ -88,7 +88,7 @@ COUNT_KINDS: dict[str, tuple[Kind, bool]] = {
 }  # fmt: skip
 
 
-def make_count_columns(entries: Iterable[DetectorCounts]) -> dict[str, Column]:
+def make_detector_columns(entries: Iterable[DetectorCounts]) -> dict[str, Column]:
     """Return counts as the columns of a table, a row for each entry."""
     rows = []
     for entry in entries:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from netdissect.probe_sets.broden.tables import Table, TableLine
+    from netdissect.probe_sets.broden.tables import BrodenTable, TableLine
 
 #: The columns of ``index.csv`` before those of the categories.
 INDEX_COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")
@@ -60,7 +60,7 @@ def has_label(fields: Iterable[str]) -> bool:
     return any(item.strip("0") for field in fields for item in field.split(";"))
 
 
-def read_index_table(folder: Path, categories: Sequence[str]) -> Table:
+def read_index_table(folder: Path, categories: Sequence[str]) -> BrodenTable:
     """Read ``index.csv``.
 
     Raises:
@@ -70,7 +70,7 @@ def read_index_table(folder: Path, categories: Sequence[str]) -> Table:
     return read_table(folder, "index.csv", [*INDEX_COLUMNS, *categories])
 
 
-def parse_index(table: Table, categories: Sequence[str]) -> Iterator[tuple[int, TableLine, IndexRow]]:
+def parse_index(table: BrodenTable, categories: Sequence[str]) -> Iterator[tuple[int, TableLine, IndexRow]]:
     """Yield every row that carries a label: its number counted from 0, its line, and the parsed row.
 
     Raises:

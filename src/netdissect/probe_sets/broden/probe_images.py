@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from netdissect.concepts import Vocabulary
     from netdissect.probe_sets.broden.index_rows import IndexRow
-    from netdissect.probe_sets.broden.tables import Table, TableLine
+    from netdissect.probe_sets.broden.tables import BrodenTable, TableLine
 
 #: Most pixels of all label maps of one image together; they are in memory at once.
 MAX_LABEL_PIXELS = 2**27
@@ -43,7 +43,7 @@ class ProbeImage:
     whole: tuple[int, ...]
 
 
-def parse_probe_images(table: Table, vocabulary: Vocabulary) -> list[ProbeImage]:
+def parse_probe_images(table: BrodenTable, vocabulary: Vocabulary) -> list[ProbeImage]:
     """Return the images of ``index.csv`` that carry a label.
 
     Raises:

@@ -73,7 +73,7 @@ class TableLine:
 
 
 @dataclass(frozen=True)
-class Table:
+class BrodenTable:
     r"""A table in memory.
 
     Attributes:
@@ -89,7 +89,7 @@ class Table:
     lines: Sequence[TableLine]
 
 
-def read_table(folder: Path, name: str, columns: Sequence[str]) -> Table:
+def read_table(folder: Path, name: str, columns: Sequence[str]) -> BrodenTable:
     """Read a table of a probe set.
 
     Args:
@@ -113,7 +113,7 @@ def read_table(folder: Path, name: str, columns: Sequence[str]) -> Table:
     return parse_table(path, text, columns)
 
 
-def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool = True) -> Table:
+def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool = True) -> BrodenTable:
     """Parse the text of a table.
 
     Args:
@@ -143,7 +143,7 @@ def parse_table(path: Path, text: str, columns: Sequence[str], *, strict: bool =
             lines.append(line)
     except csv.Error as error:
         raise DataFileError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
-    return Table(path, text, tuple(header), lines)
+    return BrodenTable(path, text, tuple(header), lines)
 
 
 def iterate_cells(path: Path) -> Iterator[list[str]]:

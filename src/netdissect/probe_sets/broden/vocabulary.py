@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from netdissect.probe_sets.broden.tables import Table
+    from netdissect.probe_sets.broden.tables import BrodenTable
 
 
-def read_vocabulary(folder: Path) -> tuple[Vocabulary, list[Table]]:
+def read_vocabulary(folder: Path) -> tuple[Vocabulary, list[BrodenTable]]:
     """Read the vocabulary of a probe set.
 
     Returns:
@@ -41,7 +41,7 @@ def read_vocabulary(folder: Path) -> tuple[Vocabulary, list[Table]]:
     return Vocabulary(categories, concepts), [category_table, label_table, *use_tables]
 
 
-def _parse_categories(table: Table) -> tuple[str, ...]:
+def _parse_categories(table: BrodenTable) -> tuple[str, ...]:
     categories = tuple(line["name"] for line in table.lines)
     if len(set(categories)) < len(categories) or not all(categories):
         raise DataFileError(f"{table.path}: category names must be distinct and not empty")
@@ -57,7 +57,7 @@ def _parse_categories(table: Table) -> tuple[str, ...]:
     return categories
 
 
-def _parse_names(table: Table) -> dict[int, str]:
+def _parse_names(table: BrodenTable) -> dict[int, str]:
     """Return the name of every label number."""
     names: dict[int, str] = {}
     for line in table.lines:
@@ -72,7 +72,7 @@ def _parse_names(table: Table) -> dict[int, str]:
     return names
 
 
-def _find_primary_categories(tables: Sequence[Table], names: Mapping[int, str]) -> dict[int, int]:
+def _find_primary_categories(tables: Sequence[BrodenTable], names: Mapping[int, str]) -> dict[int, int]:
     """Return the position of every label's primary category: the one with the largest coverage, the last of equals."""
     best: dict[int, tuple[float, int]] = {}
     for position, table in enumerate(tables):
