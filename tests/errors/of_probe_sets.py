@@ -84,7 +84,7 @@ def _(desk):
     return desk.run("--group-by", "(clip[0-9]+)_")
 
 
-@mistake("`data=` of a wrong type, in Python")
+@mistake("`data=` that yields no pairs, in Python")
 def _(desk):
     from tests import nets
     from torch.utils.data import DataLoader

@@ -161,7 +161,7 @@ def _(desk):
     return lambda: nd.dissect(nets.make_small_net(), [3], desk.data)
 
 
-@mistake("`preprocess=` given a function")
+@mistake("`preprocess=` given a function that returns no tensor")
 def _(desk):
     from tests import nets
 
@@ -221,11 +221,14 @@ def _(desk):
 
 @mistake("two layers whose tables would have one name")
 def _(desk):
-    from tests import nets
+    from collections import OrderedDict
+
+    from torch import nn
 
     import netdissect as nd
 
-    return lambda: nd.dissect(nets.make_small_net(), ["conv1?", "conv1*"], desk.data)
+    network = nn.Sequential(OrderedDict({"part/a": nn.Conv2d(3, 4, 3), "part:a": nn.Conv2d(4, 4, 3)}))
+    return lambda: nd.dissect(network, ["part/a", "part:a"], desk.data)
 
 
 @mistake("`--device cuda` without a GPU")
