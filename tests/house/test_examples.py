@@ -20,10 +20,12 @@ from torch import nn
 import netdissect as nd
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Pages that other tests run: tests/house/test_extending.py and tests/unit/callbacks/test_training_page.py.
+OTHERS = ("extending.md", "training.md")
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    if page.name != "extending.md" and "```python" in page.read_text(encoding="utf-8")  # tests/house/test_extending.py
+    if page.name not in OTHERS and "```python" in page.read_text(encoding="utf-8")
 ]
 
 
@@ -80,8 +82,11 @@ def example_names(tmp_path, monkeypatch):
         nd, "generate_probe_set", lambda *args, images, **more: generate(*args, images=min(images, 6), **more), raising=False
     )  # fmt: skip
     images = torch.from_numpy(rng.integers(0, 256, (2, 112, 112, 3)).astype(np.uint8))
+    model = MyNetwork()
     return {
-        "MyNetwork": MyNetwork, "model": MyNetwork(), "sae": sae, "module": SmallGenerator(), "segment": label,
+        "loader": [(torch.zeros(1, 3, 32, 32), torch.zeros(1))], "loss": lambda found, _: found.sum(),
+        "optimizer": torch.optim.SGD(model.parameters()), "MyNetwork": MyNetwork, "model": model, "sae": sae,
+        "module": SmallGenerator(), "segment": label,
         "images": images, "evaluate": lambda model: model(torch.zeros(1, 3, 32, 32)),
     }  # fmt: skip
 

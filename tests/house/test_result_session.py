@@ -23,7 +23,7 @@ def result():
 
 
 def test_the_session_prints_what_it_says(result):
-    (block,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    (block,) = re.findall(r"```pycon\n(.*?)```", SECTION, re.DOTALL)
     session = doctest.DocTestParser().get_doctest(block, {"result": result}, "api.md", str(PAGE), 0)
     printed: list[str] = []
     doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(session, out=printed.append)

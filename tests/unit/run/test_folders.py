@@ -69,7 +69,7 @@ def test_a_folder_that_is_no_run_folder_is_refused_and_unchanged(data, tmp_path,
         ({"network": nets.make_small_net(seed=1)}, "with other weights, structure or preprocessing"),
         ({"quantile": 0.1}, "with --quantile 0.05"),
         ({"limit": 30}, "with --limit None"),
-        ({"seed": 3, "geometry": "grid"}, "with --geometry receptive-field, with --seed 0"),
+        ({"seed": 3, "geometry": "grid"}, "with --geometry receptive-field (not grid), with --seed 0 (not 3)"),
     ],
 )
 def test_a_folder_of_another_run_is_refused_with_what_differs(data, finished, other, said):
