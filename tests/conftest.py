@@ -82,6 +82,14 @@ def _remove_registered():
                 del entries[name]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _log_no_progress() -> None:
+    """Log no lines about progress, so that a slow machine prints what a quick one prints."""
+    from netdissect import progress_lines
+
+    progress_lines.EVERY = 3600.0
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of reference data next to the checkout."""

@@ -54,7 +54,8 @@ def test_nothing_that_is_right_is_red(shown):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only `clock.now += seconds` moves."""
+    """A clock that only `clock.now += seconds` moves; lines are logged as for users."""
+    monkeypatch.setattr(progress_lines, "EVERY", 10.0)
 
     class Clock:
         now = 1000.0

@@ -104,7 +104,7 @@ def test_images_and_labels_are_decoded_once(data, monkeypatch):
         ({"model": 5}, SettingsError, "control takes MODEL as the shell does"),
         ({"model": torch.nn.ReLU()}, ModelError, "it has no weights"),
         ({"layers": "conv9"}, UnknownLayerError, "conv9"),
-        ({"layers": torch.nn.ReLU()}, SettingsError, "is not a module of the network"),
+        ({"layers": torch.nn.ReLU()}, SettingsError, "is not a module of make_small_net"),
     ],
 )
 def test_mistakes_are_one_sentence_and_write_nothing(data, tmp_path, change, error, expected):
