@@ -19,7 +19,7 @@ from cyclopts import App, Argument, Parameter, Token
 from cyclopts.config import Dict
 
 import netdissect
-from netdissect.cli.option_groups import EXECUTION, describe_default
+from netdissect.cli.option_groups import EXECUTION, EXECUTION_RARE, describe_default
 from netdissect.cli.typed_words import is_path, takes_paths
 from netdissect.errors import SettingsError, suggest_nearest
 from netdissect.io.atomic import write_text
@@ -49,7 +49,7 @@ class ConfigOptions:
     """
 
     config: Annotated[Path | None, describe_default("none")] = None
-    save_config: Annotated[Path | None, describe_default("none")] = None
+    save_config: Annotated[Path | None, Parameter(group=EXECUTION_RARE), describe_default("none")] = None
 
     def save(self) -> None:
         """Write the file of ``--save-config``, if it was given."""

@@ -50,8 +50,8 @@ def control(
 
     Args:
         seeds: Number of untrained networks, drawn from the seeds 1, 2, …; --reference takes at least two.
-        layers: Layers to dissect, also by patterns: 'layer4.*', '*', last; netdissect layers MODEL lists them.
-        data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
+        layers: Layers, 'layer4.*' or last; netdissect layers MODEL lists them.
+        data: Probe set: folder, prepared file, or name of a downloaded one.
         out: Folder of the run folders, seed-1, seed-2, ….
     """
     layers, data = require_layers_and_data(model, layers, data)

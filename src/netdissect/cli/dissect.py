@@ -56,7 +56,7 @@ def dissect(
 
     Args:
         photos: Folder of photos, without labels.
-        layers: Layers to dissect; netdissect layers MODEL lists them.
+        layers: Layers, 'layer4.*' or last; netdissect layers MODEL lists them.
         out: Run folder.
         words: Concepts to look for in the photos: --words dog sky 'red car'.
         segmenter: Segmentation network whose classes are the concepts: hf:NAME, torchvision:NAME, or a folder as hf:FOLDER.

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
 
-EPILOGUE = (
-    "--help-all shows every option and spelling; --verbose says what is decided; --log FILE appends what is said to a file; "
-    "--debug shows the traceback of an error."
-)
+EPILOGUE = "--help-all shows every option and spelling; --verbose, --log FILE say more; --debug traces errors."
 
 
 class HelpScreen:

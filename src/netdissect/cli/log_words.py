@@ -39,8 +39,8 @@ def take_log_words(words: Sequence[str]) -> tuple[LogWords, list[str]]:
     Raises:
         SettingsError: if ``--log`` has no file.
 
-    >>> take_log_words(["run", "demo", "--log", "a.log", "--verbose"])
-    (LogWords(file=PosixPath('a.log'), verbose=True), ['run', 'demo'])
+    >>> take_log_words(["run", "--verbose", "demo"])
+    (LogWords(file=None, verbose=True), ['run', 'demo'])
     """
     end = words.index("--") if "--" in words else len(words)
     others: list[str] = []

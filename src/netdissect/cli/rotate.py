@@ -53,8 +53,8 @@ def rotate(
     All steps take one forward pass; rotation.svg, .pdf, .png and .csv show the counts.
 
     Args:
-        layers: Layers to rotate, also by patterns; netdissect layers MODEL lists them.
-        data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
+        layers: Layers, 'layer4.*' or last; netdissect layers MODEL lists them.
+        data: Probe set: folder, prepared file, or name of a downloaded one.
         out: Run folder.
         alphas: Powers of the rotation: 0 leaves the units as they are, 1 is a random basis.
         rotation_seed: Seed of the random rotation.

@@ -64,8 +64,8 @@ def run(
     """Dissect layers of a network: label every unit with the concept it detects, and write a report.
 
     Args:
-        layers: Layers to dissect, also by patterns: 'layer4.*', '*', last; netdissect layers MODEL lists them.
-        data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
+        layers: Layers, 'layer4.*' or last; netdissect layers MODEL lists them.
+        data: Probe set: folder, prepared file, or name of a downloaded one.
         out: Run folder.
         projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of
             several layers.

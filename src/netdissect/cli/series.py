@@ -55,8 +55,8 @@ def series(
 
     Args:
         weights: Checkpoints: files, or patterns such as 'runs/*.ckpt', in natural order (epoch_2 before epoch_10).
-        layers: Layers to dissect, also by patterns: 'layer4.*', '*', last; netdissect layers MODEL lists them.
-        data: Probe set: a Broden folder, a prepared file, or the name of a downloaded one.
+        layers: Layers, 'layer4.*' or last; netdissect layers MODEL lists them.
+        data: Probe set: folder, prepared file, or name of a downloaded one.
         out: Folder of the run folders, which are named after the checkpoints.
         projection: Sparse autoencoder whose latents replace the layer's units: a file, or LAYER=FILE for each of
             several layers.
