@@ -151,10 +151,16 @@ def list_layers(
     """
     if resolution is not None:
         resolution = require_integer("resolution", resolution, *RESOLUTION_RANGE)
+    from torch import nn
+
     from netdissect.networks.layer_list import LayerList
+    from netdissect.networks.load import wrap_module
     from netdissect.networks.suggest import suggest_layers
 
-    network = as_network(model, arch=arch, weights=weights, trust=trust)
+    if isinstance(model, nn.Module) and arch is None:  # nothing is said of a preprocessing that does not matter here
+        network: Network = wrap_module(model if weights is None else fill_copy(model, weights))
+    else:
+        network = as_network(model, arch=arch, weights=weights, trust=trust)
     size = network.input_size or (224, 224)
     found = network.layers((resolution, resolution) if resolution else size)
     return LayerList(found, tuple(suggest_layers(found)))

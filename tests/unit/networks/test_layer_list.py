@@ -23,3 +23,8 @@ def test_a_notebook_gets_a_table_with_escaped_names_and_pandas_a_row_for_each_la
     frame = layers.to_pandas()
     assert list(frame["name"]) == [layer.name for layer in layers]
     assert list(frame[frame["suggested"]]["name"]) == list(layers.suggested)
+
+
+def test_a_listing_says_nothing_of_preprocessing(caplog):
+    assert nd.list_layers(nets.make_small_net(), 32)
+    assert caplog.records == []
