@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
-import numpy as np
-
 #: Most entries of a collection, and most characters of one value, that a repr shows.
 _MOST_ENTRIES, _MOST_CHARACTERS = 6, 80
 
@@ -31,11 +29,12 @@ class ShortRepr:
 def describe_value(value: Any) -> str:
     """Return a value as a short text: an array by its type and shape, a long collection by its length.
 
+    >>> import numpy as np
     >>> describe_value(np.zeros((2, 3), np.float32)), describe_value(0.12345678), describe_value(tuple(range(9)))
     ('float32 (2, 3)', '0.1235', '<9 values>')
     """
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape}"
+    if getattr(value, "ndim", 0):  # an array; numpy is not imported for this, because commands import this module
+        return f"{value.dtype} {tuple(value.shape)}"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (tuple, list, Mapping)) and len(value) > _MOST_ENTRIES:

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-
 from netdissect.errors import SettingsError, UnknownColumnError, suggest_nearest
 from netdissect.io import atomic
 from netdissect.io.text import make_writable
@@ -28,7 +26,8 @@ if TYPE_CHECKING:
 Kind = Literal["text", "integer", "number", "flag", "texts", "integers"]
 #: What separates the entries of a list in a CSV file.
 BETWEEN_ENTRIES = ";"
-_NUMPY = {"integer": np.int64, "number": np.float64, "flag": np.bool_}
+#: The dtypes of columns without missing values.
+_DTYPES = {"integer": "int64", "number": "float64", "flag": "bool"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,14 @@ class Column:
 
     def to_numpy(self) -> NDArray[Any]:
         """Return the column as an array, shape (n,): NaN for a missing number, None for another missing value."""
+        import numpy as np  # commands import this module, and their help needs no arrays
+
         values: Any = self.cells
         missing = any(value is None for value in values)
         if self.kind == "number" or (self.kind == "integer" and missing):
             return np.array([np.nan if value is None else value for value in values], np.float64)
-        if self.kind in _NUMPY and not missing:
-            return np.array(values, _NUMPY[self.kind])
+        if self.kind in _DTYPES and not missing:
+            return np.array(values, _DTYPES[self.kind])
         if self.kind == "text" and not missing:
             return np.array(values, np.str_)
         found = np.empty(len(values), object)
