@@ -36,6 +36,11 @@ SHARES = """() => {
   return all.length && all.every((span) => span.textContent);
 }"""
 
+#: The color of the page.
+PAPER = "() => getComputedStyle(document.body).backgroundColor"
+#: The addresses of the pages of the first layers, by report, as far as visits know them.
+FIRST_LAYERS: dict[Path, str] = {}
+
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
@@ -75,9 +80,28 @@ def axe():
     return module.Axe()
 
 
-def find_violations(axe, page):
-    """Return the accessibility rules that a page violates, and where."""
-    found = axe.run(page, options={"preload": False}).response["violations"]
+def find_violations(axe, page, *, both_themes=False):
+    """Return the accessibility rules that a page violates, and where; with `both_themes`, its colors in the other theme too."""
+    found = run_axe(axe, page, {})
+    if both_themes:
+        now = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+        other = {"dark": "light", "light": "dark"}[now]
+        paper = page.evaluate(PAPER)
+        page.emulate_media(color_scheme=other)
+        page.evaluate(RESTS)
+        assert page.evaluate(PAPER) != paper, f"the page has no {other} theme"
+        found += [(other, *one) for one in run_axe(axe, page, {"runOnly": ["color-contrast"]})]
+        page.emulate_media(color_scheme=now)
+    return found
+
+
+def run_axe(axe, page, options):
+    """Run axe's rules, or those of the options; only violations are described, because describing all else takes longer than
+    the rules."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe.axe_script)
+    options = {"preload": False, "resultTypes": ["violations"], **options}
+    found = page.evaluate("(options) => axe.run(options)", options)["violations"]
     return [(entry["id"], [node["target"] for node in entry["nodes"]][:3]) for entry in found]
 
 
@@ -103,12 +127,17 @@ class Visit:
 
     def open(self, path: Path, address: str = "") -> None:
         """Open a report at an address; at the page of its first layer by default."""
-        self.page.goto("about:blank")
-        self.page.goto(path.resolve().as_uri() + address)
+        if self.page.url != "about:blank":
+            self.page.goto("about:blank")
+        known = address or FIRST_LAYERS.get(path, "")
+        self.page.goto(path.resolve().as_uri() + known)
         self.page.wait_for_function("() => document.documentElement.classList.contains('running')")
-        if not address and self.page.evaluate("() => Boolean(netdissect.pages && netdissect.run.layers.length)"):
-            self.page.evaluate("() => location.replace(netdissect.makeAddress({ view: 'layer' }))")
-            self.page.wait_for_selector("#overview:not([hidden])")
+        if address or not self.page.evaluate("() => Boolean(netdissect.pages && netdissect.run.layers.length)"):
+            return
+        if not known:
+            FIRST_LAYERS[path] = self.page.evaluate("netdissect.makeAddress({ view: 'layer' })")
+            self.page.evaluate("(address) => location.replace(address)", FIRST_LAYERS[path])
+        self.page.wait_for_selector("#overview:not([hidden])")
 
     def text(self, selector: str) -> str:
         return self.page.locator(selector).inner_text()

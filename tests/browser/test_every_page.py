@@ -5,12 +5,7 @@ from tests.browser.conftest import DESKTOP, PHONE, find_violations
 
 pytestmark = pytest.mark.browser
 
-LOOKS = {
-    "desktop-light": {"viewport": DESKTOP, "color_scheme": "light"},
-    "desktop-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-    "phone-light": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
-    "phone-dark": {"viewport": PHONE, "color_scheme": "dark", "has_touch": True},
-}
+LOOKS = {"desktop": {"viewport": DESKTOP}, "phone": {"viewport": PHONE, "has_touch": True}}
 #: Images and charts without a text, where none of their parents has one or is hidden from screen readers.
 NAMELESS = """() => {
   const named = (element) => element.closest("[aria-hidden=true], [role=img][aria-label], [role=img][aria-labelledby]");
@@ -41,16 +36,9 @@ def open_view(visit, view):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing_on_any_page(visiting, trusted, axe, look):
-    visit = visiting(**LOOKS[look])
-    visit.open(trusted[1] / "html/index.html", "#/")
-    for view in list_views(visit):
-        open_view(visit, view)
-        assert find_violations(axe, visit.page) == [], view
-
-
-@pytest.mark.parametrize("look", ["desktop-light", "phone-light"])
-def test_every_page_fits_the_window_has_a_heading_and_names_its_images_and_charts(visiting, trusted, look):
+def test_every_page_is_accessible_fits_the_window_has_a_heading_and_names_its_images_and_charts(
+    visiting, trusted, axe, look
+):
     visit = visiting(**LOOKS[look])
     visit.open(trusted[1] / "html/index.html", "#/")
     titles = set()
@@ -62,6 +50,7 @@ def test_every_page_fits_the_window_has_a_heading_and_names_its_images_and_chart
         assert len(headings) == 1, (view, headings)
         assert headings[0].strip(), view
         assert visit.page.evaluate(NAMELESS) == [], view
+        assert find_violations(axe, visit.page, both_themes=True) == [], view
         titles.add(visit.page.title())
     assert len(titles) == len(views)
 

@@ -7,7 +7,7 @@ import urllib.parse
 import numpy as np
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import find_violations
+from tests.browser.conftest import DESKTOP, PHONE, find_violations
 
 from netdissect import report
 from netdissect.concepts import display_name
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.browser
 
 LAYER = "block2/conv"
 SHARES = ((0.6, 0.1, 0.02, 0.02, 0.01), (0.4, 0.35, 0.25, 0, 0), (1, 0, 0, 0, 0), (0.03, 0.03, 0.02, 0.02, 0.02))
-PHONE = {"width": 390, "height": 844}
 
 
 def address(number, query="", name=LAYER):
@@ -222,12 +221,12 @@ def test_the_first_section_of_a_unit_has_no_line_above_it(visit, drawn):
     assert visit.page.evaluate(line) == "0px"
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=["light", "dark", "phone"])
-def test_the_page_is_accessible_with_every_group(visiting, trusted, axe, options):
-    visit = visiting(**options)
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_page_is_accessible_with_every_group(visiting, trusted, axe, screen):
+    visit = visiting(viewport=screen)
     open_unit(visit, trusted[1], 5)
     for key in ("typical", "missed"):
         visit.page.locator(f"[data-group={key}]").click()
         visit.settle()
-        assert find_violations(axe, visit.page) == []
+        assert find_violations(axe, visit.page, both_themes=True) == []
         assert visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
