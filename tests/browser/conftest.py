@@ -10,7 +10,9 @@ import pytest
 from tests import made_up_runs
 
 from netdissect import report
+from netdissect.io import atomic
 from netdissect.protocols import NullProgress
+from netdissect.report import figures
 from netdissect.results.controls import UNTRAINED, ControlLayer, ControlRun
 
 if TYPE_CHECKING:
@@ -42,12 +44,24 @@ PAPER = "() => getComputedStyle(document.body).backgroundColor"
 FIRST_LAYERS: dict[Path, str] = {}
 
 
+def write_report(result, folder, source, **options):
+    """Write a report with a small square in place of every figure.
+
+    Drawing them takes three quarters of a report's time; tests/unit/report/figures and test_real.py have the real ones.
+    """
+    square = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10"/></svg>'
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("draw_bar_graph", "draw_layer_graph"):
+            patch.setattr(figures, name, lambda _, path, __: atomic.write_text(path, square))
+        return report.write_report(result, folder, source, NullProgress(), **options)
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """A report: its result and its folder."""
     folder = tmp_path_factory.mktemp("drawn")
     result, probe_set = made_up_runs.make_run((24, 90, 40), 40, pictures=50, grouped=True)
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True, classic=True)
+    write_report(result, folder, probe_set, single_file=True, classic=True)
     return result, folder
 
 
@@ -68,7 +82,7 @@ def trusted(tmp_path_factory):
         for seed in (1, 2)
     )  # fmt: skip
     result = replace(result, layers=layers, controls=controls)
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True, classic=True)
+    write_report(result, folder, probe_set, single_file=True, classic=True)
     return result, folder
 
 

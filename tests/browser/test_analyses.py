@@ -5,11 +5,9 @@ from dataclasses import replace
 
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import PHONE, find_violations
+from tests.browser.conftest import PHONE, find_violations, write_report
 
-from netdissect import report
 from netdissect.concepts import display_name
-from netdissect.protocols import NullProgress
 from netdissect.results.ablation import LayerAblation
 
 pytestmark = pytest.mark.browser
@@ -22,7 +20,7 @@ def analyzed(tmp_path_factory):
     """A report of a run with trust tables, formulas and ablations: its result and its folder."""
     folder = tmp_path_factory.mktemp("analyzed")
     result, probe_set = made_up_runs.make_run((24, 90), 40, pictures=50, trusted=True, analyzed=True)
-    report.write_report(result, folder, probe_set, NullProgress(), single_file=True)
+    write_report(result, folder, probe_set, single_file=True)
     return result, folder
 
 
@@ -325,7 +323,7 @@ def test_formulas_of_one_concept_and_an_ablation_without_concepts_are_drawn(visi
     layer = result.layers["block1/conv"]
     empty = LayerAblation("mean", 10, 2, 1.0, (), notes=("no concept has units beyond chance",))
     layer = replace(layer, formulas=made_up_runs.make_formulas(layer, length=1, shifts=0), ablation=empty)
-    report.write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set, NullProgress())
+    write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set)
     visit = visiting()
     visit.open(tmp_path / "html" / "index.html")
     visit.page.wait_for_selector(".ablation-count")

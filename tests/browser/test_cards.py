@@ -6,10 +6,9 @@ import urllib.parse
 import numpy as np
 import pytest
 from tests import made_up_runs
+from tests.browser.conftest import write_report
 
-from netdissect import report
 from netdissect.concepts import display_name
-from netdissect.protocols import NullProgress
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +91,7 @@ def test_a_card_says_how_many_of_its_images_show_its_label_where_they_disagree(v
 
 def test_a_card_of_a_run_without_groups_has_the_five_strongest_images(visiting, tmp_path):
     result, probe_set = made_up_runs.make_run((12,), 30, pictures=30)
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = visiting()
     visit.open(tmp_path / "html/index.html")
     card = visit.page.locator("#cards .card").first

@@ -6,12 +6,10 @@ from math import hypot
 import numpy as np
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import DESKTOP, PHONE, find_violations
+from tests.browser.conftest import DESKTOP, PHONE, find_violations, write_report
 
-from netdissect import report
 from netdissect.concepts import display_name
 from netdissect.experiments.compare_runs import compare
-from netdissect.protocols import NullProgress
 from netdissect.results import files
 from netdissect.results.detectors import format_deviation
 from netdissect.results.matched_units import make_profiles, match_units
@@ -31,7 +29,7 @@ def write_runs(folder, *, trusted=True, steps=(1, 5, 20)):
         )
         path = folder / "runs" / f"epoch_{step}"
         files.save_run(result, path)
-        report.write_report(result, path, probe_set, NullProgress())
+        write_report(result, path, probe_set)
         results.append(result)
     compare([folder / "runs"]).write_page(folder / "out")
     return results, folder / "out"

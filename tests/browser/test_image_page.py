@@ -4,9 +4,8 @@ import urllib.parse
 
 import pytest
 from tests import made_up_runs
+from tests.browser.conftest import write_report
 
-from netdissect import report
-from netdissect.protocols import NullProgress
 from netdissect.results.exemplar_groups import GROUP_SIZES
 
 pytestmark = pytest.mark.browser
@@ -114,7 +113,7 @@ def test_every_image_of_a_unit_leads_to_its_page(visit, drawn):
 
 def test_a_run_without_groups_has_pages_of_images(visiting, tmp_path):
     result, probe_set = made_up_runs.make_run((12,), 9, pictures=20)
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = visiting()
     row = int(result.layers["block1/conv"].exemplars.images[0, 0])
     open_image(visit, tmp_path, str(row))

@@ -5,11 +5,9 @@ from dataclasses import replace
 
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import DESKTOP, PHONE, find_violations
+from tests.browser.conftest import DESKTOP, PHONE, find_violations, write_report
 
-from netdissect import report
 from netdissect.concepts import display_name
-from netdissect.protocols import NullProgress
 from netdissect.results import unit_lists
 from netdissect.results.controls import UNTRAINED, record_control
 
@@ -24,7 +22,7 @@ def controlled(tmp_path_factory):
     weak, _ = made_up_runs.make_run((24, 90), 40, pictures=50, seed=7)
     controls = (record_control("random", UNTRAINED, weak, ["block2/conv"], 0.04),)
     result = replace(result, controls=controls)
-    report.write_report(result, folder, probe_set, NullProgress())
+    write_report(result, folder, probe_set)
     return result, folder
 
 
@@ -187,7 +185,7 @@ def test_how_to_read_shows_a_unit_of_the_run_in_sixty_words(visiting, controlled
 
 def test_a_run_without_trust_groups_and_controls_has_a_first_page_too(visiting, tmp_path):
     result, probe_set = made_up_runs.make_run((12, 20), 20, pictures=30)
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = open_network(visiting, tmp_path)
     assert visit.text(".network-lead").startswith("Of 32 units in 2 layers, ")
     assert "Named, but not seen" not in visit.page.locator(".found-list h3").all_inner_texts()
@@ -230,7 +228,7 @@ def test_a_layers_numbers_stand_beside_their_intervals_and_the_controls(visiting
 def test_many_layers_are_tabs_in_one_row_without_the_prefix_they_share(visiting, tmp_path):
     names = tuple(f"encoder.layer.{number}.output" for number in range(16))
     result, probe_set = made_up_runs.make_run((4,) * 16, 12, pictures=12, exemplars=2, layer_names=names)
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = visiting()
     visit.open(tmp_path / "html" / "index.html", "#/layer/encoder.layer.13.output")
     tabs = visit.page.locator(".tab-name")

@@ -7,11 +7,10 @@ import urllib.parse
 import numpy as np
 import pytest
 from tests import made_up_runs
+from tests.browser.conftest import write_report
 
-from netdissect import report
 from netdissect.concepts import Concept, Vocabulary, display_name
 from netdissect.geometry.upsample import make_image_axes, make_label_axes, upsample
-from netdissect.protocols import NullProgress
 
 pytestmark = pytest.mark.browser
 
@@ -137,7 +136,7 @@ def test_the_share_of_a_mask_on_its_concept_is_the_results(visit, drawn):
 
 def test_the_share_of_a_run_without_groups_is_measured_in_the_page(visiting, tmp_path):
     result, probe_set = made_up_runs.make_run((12,), 40, pictures=30)
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     layer = next(iter(result.layers.values()))
     row = layer.units[0]
     code = layer.vocabulary.names.index(row.label) + 1
@@ -333,7 +332,7 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         network=dataclasses.replace(result.network, source=nasty, preprocessing=nasty),
         journal={**result.journal, "skipped_images": {nasty: nasty}, "versions": {nasty: nasty}},
     )
-    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
+    write_report(result, tmp_path, probe_set, single_file=True)
     for file in ("html/index.html", "report.html"):
         visit = visiting()
         visit.page.on("dialog", lambda dialog, visit=visit: visit.wrong.append(dialog.message))
@@ -394,7 +393,7 @@ def test_the_histogram_names_its_sample_and_reaches_the_maximum(visiting, tmp_pa
     sampled = int(few.activity.histogram[0].sum())
     every = dataclasses.replace(layers[1], cells=int(layers[1].activity.histogram[0].sum()))
     result = dataclasses.replace(result, layers={few.name: few, every.name: every})
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = visiting()
     for layer, says in (
         (few, f"A random sample of {sampled:,} of 1,000,000 cells"),

@@ -2,10 +2,8 @@
 
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import find_violations
+from tests.browser.conftest import find_violations, write_report
 
-from netdissect import report
-from netdissect.protocols import NullProgress
 from netdissect.report import panels
 from netdissect.report.panels import PanelContent, ReportPanel, register_report_panel
 
@@ -28,7 +26,7 @@ def test_panels_show_text_tables_and_figures_and_nothing_else(visiting, axe, tmp
         )
     )  # fmt: skip
     result, probe_set = made_up_runs.make_run((6, 4), 9, pictures=20, layer_names=("conv/a", "conv#b %c"))
-    report.write_report(result, tmp_path, probe_set, NullProgress(), single_file=True)
+    write_report(result, tmp_path, probe_set, single_file=True)
     visit = visiting()
     visit.page.on("dialog", lambda dialog: visit.wrong.append(dialog.message))
     visit.open(tmp_path / file)

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 from tests import made_up_runs
+from tests.browser.conftest import write_report
 from tests.browser.test_pages import unit_address
 
-from netdissect import report
-from netdissect.protocols import NullProgress
 from netdissect.results.scores import ScoreTable
 
 
@@ -18,7 +17,7 @@ def test_pages_show_the_runs_own_score(visit, tmp_path):
     layer = run[0]
     layer = replace(layer, score_table=ScoreTable("Coverage", layer.counts.I / layer.counts.G))
     run = replace(run, layers={layer.name: layer}, settings=replace(run.settings, score="coverage"))
-    report.write_report(run, tmp_path, probe_set, NullProgress())
+    write_report(run, tmp_path, probe_set)
     best = layer.units[0]
 
     visit.open(tmp_path / "html/index.html")

@@ -6,10 +6,9 @@ import urllib.parse
 
 import pytest
 from tests import made_up_runs
+from tests.browser.conftest import write_report
 
-from netdissect import report
 from netdissect.concepts import Concept, Vocabulary, display_name
-from netdissect.protocols import NullProgress
 from netdissect.results.concept_words import VocabularyNotes
 
 pytestmark = pytest.mark.browser
@@ -56,7 +55,7 @@ def named(tmp_path_factory):
     folder = tmp_path_factory.mktemp("named")
     result, probe_set = made_up_runs.make_run((30, 60), words=WORDS, pictures=20, grouped=True)
     result = dataclasses.replace(result, analyses=Notes())
-    report.write_report(result, folder, probe_set, NullProgress())
+    write_report(result, folder, probe_set)
     return result, folder / "html/index.html"
 
 

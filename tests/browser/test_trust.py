@@ -6,11 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import PHONE, find_violations
+from tests.browser.conftest import PHONE, find_violations, write_report
 
-from netdissect import report
 from netdissect.concepts import display_name
-from netdissect.protocols import NullProgress
 from netdissect.results.detectors import count_detectors, format_deviation, format_times
 from netdissect.results.units import UnitTable
 
@@ -228,7 +226,7 @@ def test_chance_alone_has_neither_errors_nor_intervals(visiting, trusted, tmp_pa
         name: replace(layer, trust=replace(layer.trust, spread=None, within=None))
         for name, layer in result.layers.items()
     }
-    report.write_report(replace(result, layers=layers), tmp_path, probe_set, NullProgress())
+    write_report(replace(result, layers=layers), tmp_path, probe_set)
     visit = visiting()
     visit.open(tmp_path / "html" / "index.html")
     assert visit.text("#sd-detectors") == ""
@@ -246,7 +244,7 @@ def test_a_unit_without_a_concept_has_no_q_and_counts_as_no_better_than_chance(v
     I[dead], A[dead] = 0, 0
     layer = replace(layer, counts=replace(layer.counts, I=I, A=A))
     layer = replace(layer, trust=made_up_runs.make_trust(layer))
-    report.write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set, NullProgress())
+    write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set)
     visit = visiting()
     visit.open(tmp_path / "html" / "index.html", f"#/unit/block1%2Fconv/{dead + 1}")
     visit.page.wait_for_selector(".profile tbody tr")
@@ -271,7 +269,7 @@ def test_a_layer_whose_units_are_all_chance_says_so(visiting, tmp_path):
     layer = replace(layer, trust=replace(layer.trust, chance=chance))
     found, summary = layer.detectors(), layer.summarize_trust()
     assert found.units > summary.beyond == 0
-    report.write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set, NullProgress())
+    write_report(replace(result, layers={layer.name: layer}), tmp_path, probe_set)
     visit = visiting()
     visit.open(tmp_path / "html" / "index.html")
     assert f"only 0 of {found.units} detectors are beyond chance (q < 0.05)" in visit.text(".caution")

@@ -7,11 +7,9 @@ import urllib.parse
 import numpy as np
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import DESKTOP, PHONE, find_violations
+from tests.browser.conftest import DESKTOP, PHONE, find_violations, write_report
 
-from netdissect import report
 from netdissect.concepts import display_name
-from netdissect.protocols import NullProgress
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +50,7 @@ def weighed(tmp_path_factory):
     groups = dataclasses.replace(groups, labeled=strongest, **dict(zip(tables, whole, strict=True)))
     layer = dataclasses.replace(layer, groups=groups)
     folder = tmp_path_factory.mktemp("weighed")
-    report.write_report(dataclasses.replace(result, layers={LAYER: layer}), folder, probe_set, NullProgress())
+    write_report(dataclasses.replace(result, layers={LAYER: layer}), folder, probe_set)
     return layer, folder
 
 
@@ -152,7 +150,7 @@ def test_mask_and_label_are_areas_to_scale(visit, drawn):
 
 def test_a_unit_of_a_run_without_groups_has_its_strongest_images_alone(visiting, tmp_path):
     result, probe_set = made_up_runs.make_run((24,), 40, pictures=50, layer_names=(LAYER,))
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = visiting()
     open_unit(visit, tmp_path, result.layers[LAYER].units[0].unit)
     assert visit.page.locator(".groups:visible, .levels:visible, .whole-mask").count() == 0

@@ -5,13 +5,12 @@ import itertools
 
 import pytest
 from tests import made_up_runs
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, write_report
 
-from netdissect import report
 from netdissect.concepts import Concept, Vocabulary
 from netdissect.layers import FieldMap
-from netdissect.protocols import NullProgress
 from netdissect.results.counts import Counts
+from netdissect.stats import unit_map
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +31,7 @@ def weakened(result, factor):
 
 
 def opened(visiting, tmp_path, result, probe_set, address="", **options):
-    report.write_report(result, tmp_path, probe_set, NullProgress())
+    write_report(result, tmp_path, probe_set)
     visit = visiting(**options)
     visit.open(tmp_path / "html/index.html", address)
     visit.page.wait_for_timeout(200)
@@ -137,7 +136,8 @@ def test_more_categories_than_colors_keep_their_names_apart(visiting, tmp_path):
     assert max(box["height"] for box in boxes) < 24
 
 
-def test_five_thousand_units_open_and_slide(visiting, tmp_path):
+def test_five_thousand_units_open_and_slide(visiting, tmp_path, monkeypatch):
+    monkeypatch.setattr(unit_map, "MOST_POINTS", 400)  # 400 units are laid out, and the others placed beside them
     result, probe_set = made_up_runs.make_run((16,), 40, pictures=30, exemplars=5)
     layer = next(iter(result.layers.values()))
     many = 5000
