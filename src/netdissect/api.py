@@ -19,6 +19,7 @@ from netdissect.model_loading import as_network
 from netdissect.progress import require_progress, show_progress
 from netdissect.results import files
 from netdissect.results.scores import find_score
+from netdissect.runtime.main_program import require_importable_parts, require_importable_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -203,6 +204,7 @@ def dissect_checked(
 
         network, names = attach_projections(network, names, projection)
     check_file_stems(names)  # fail before the work, not hours later
+    require_importable_parts(settings.local_workers, {"the network": network, "the probe set": concepts})
     with (
         show_progress(progress) as shown,
         run.prepare_run(network, names, concepts, settings, None if fresh else folder) as prepared,
@@ -261,6 +263,7 @@ def check_settings(settings: Settings, out: str | Path | None) -> Path | None:
     """
     from netdissect import run
 
+    require_importable_program(settings.local_workers)
     folder = arguments.require_run_folder(out)
     if settings.keep and folder is None and settings.artefacts is None:
         raise SettingsError("keep=True keeps intermediate results in the run's folder: give out= too")

@@ -191,6 +191,11 @@ class Settings(MethodSettings, ExecutionSettings):
         return max([self.exact_quantile, *self._exact_quantiles])
 
     @property
+    def local_workers(self) -> int:
+        """The number of worker processes on this machine; 1 for a run on a cluster, whose workers are sent their code."""
+        return self.workers if self.runtime == "local" else 1
+
+    @property
     def counted_ranges(self) -> list[tuple[Fraction, Fraction]]:
         """The ranges of cells that are counted besides the masks at `quantile`, as fractions of all cells by falling activation.
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 from dataclasses import replace
 
 from tests import nets
@@ -386,6 +387,34 @@ def _(desk):
     network = nets.make_small_net()
     network.conv1.register_forward_hook(lambda *_: None)
     return lambda: nd.dissect(network, "conv2", desk.data, workers=2)
+
+
+def run_as_main(text, file=None):
+    """Run a text as the program of this process; without a file, as a notebook does."""
+    main, before = types.ModuleType("__main__"), sys.modules["__main__"]
+    if file is not None:
+        file.write_text(text)
+        main.__file__ = str(file)
+    sys.modules["__main__"] = main
+    try:
+        exec(compile(text, str(file or "<cell>"), "exec"), main.__dict__)
+    finally:
+        sys.modules["__main__"] = before
+
+
+@mistake("workers in a script without a guard")
+def _(desk):
+    text = f"import netdissect as nd\nnd.dissect('torchvision:resnet18', 'conv1', {str(desk.data)!r}, workers=2)"
+    return lambda: run_as_main(text, desk.folder / "mine.py")
+
+
+@mistake("workers for a network that a notebook defines")
+def _(desk):
+    text = (
+        "import netdissect as nd\nfrom torch import nn\nclass Net(nn.Sequential):\n    pass\n"
+        f"nd.dissect(Net(nn.Conv2d(3, 4, 3)), '0', {str(desk.data)!r}, workers=2)"
+    )
+    return lambda: run_as_main(text)
 
 
 @mistake("no run in that folder")

@@ -24,6 +24,7 @@ from netdissect.results.run_folder import WORK, hash_facts
 from netdissect.run.execute import name_artifacts
 from netdissect.run.run_runtime import open_runtime, open_store
 from netdissect.runtime.array_store import Store
+from netdissect.runtime.main_program import require_importable_parts, require_importable_program
 from netdissect.runtime.worker_processes import InProcessRuntime
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def scan_again(
         folder: the run's folder, locked; None keeps the scans in memory.
         progress: shows how many images are done.
     """
+    require_importable_program(run.settings.local_workers)
+    require_importable_parts(run.settings.local_workers, {"the network": run.network, "the probe set": run.concepts})
     layers, where = run.source.layers, None
     if folder is not None:
         hashed = {name: values.tobytes().hex() for name, values in thresholds.items()}

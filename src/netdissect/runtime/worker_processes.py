@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, Self
 
-from netdissect.errors import RunError, SettingsError, root_message
+from netdissect.errors import RunError, SettingsError
 from netdissect.runtime.item_queue import ItemQueue
+from netdissect.runtime.main_program import GUARD, describe_unsendable, require_importable_program
 from netdissect.runtime.port import describe_unpicklable
 from netdissect.runtime.worker_loop import run_worker
 
@@ -110,8 +111,9 @@ class ProcessRuntime:
             threads: threads per worker. Default: CPU cores divided evenly among workers.
 
         Raises:
-            SettingsError: if the system cannot wait for so many workers at once.
+            SettingsError: if the system cannot wait for so many workers at once, or this program cannot be imported by them.
         """
+        require_importable_program(count)
         if sys.platform == "win32" and count > WINDOWS_WORKERS:
             raise SettingsError(
                 f"workers is {count}, and Windows can wait for {WINDOWS_WORKERS} worker processes at most: use fewer, each "
@@ -228,10 +230,7 @@ class ProcessRuntime:
         try:
             data = pickle.dumps(self._setup)
         except Exception as error:  # pickling can fail with any error
-            raise SettingsError(
-                f"{describe_unpicklable(self._setup)} cannot be sent to worker processes ({root_message(error)}): define "
-                f"its class at the top level of an importable module, or use one worker"
-            ) from error
+            raise SettingsError(describe_unsendable(describe_unpicklable(self._setup), error)) from error
         worker.has_setup = True
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.pipe.send_bytes(data)
@@ -249,7 +248,7 @@ class ProcessRuntime:
         self._workers.remove(worker)
         code = _join_process(worker)
         if not worker.has_setup and code == 1:
-            raise SettingsError(_describe_failed_start())
+            raise SettingsError(f"worker processes cannot be started from this program: {GUARD}")
         if worker.job is None:
             self._early_deaths += 1
             deaths = self._early_deaths
@@ -272,20 +271,6 @@ class ProcessRuntime:
                 worker.process.kill()
         for worker in workers:
             _join_process(worker)
-
-
-def _describe_failed_start() -> str:
-    """Return why this program cannot start worker processes, and what to do."""
-    program = getattr(sys.modules["__main__"], "__file__", None)
-    if program is not None and not os.path.isfile(program):  # noqa: PTH113 - "<stdin>" is no path
-        return (
-            "worker processes cannot be started from a program that is read from standard input: save it as a file, or "
-            "use one worker"
-        )
-    return (
-        "worker processes cannot be started from this program: put its code below an "
-        '`if __name__ == "__main__":`, or use one worker'
-    )
 
 
 def _join_process(worker: _Worker) -> int | None:

@@ -30,6 +30,7 @@ from netdissect.probe_sets.compile.statistics import Statistics
 from netdissect.probe_sets.compile.unify import assign_numbers, name_labels, sum_usage
 from netdissect.probe_sets.source import hash_parts, make_unique_names
 from netdissect.protocols import NullProgress
+from netdissect.runtime.main_program import require_importable_program
 from netdissect.runtime.worker_processes import start_local_workers
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def compile_probe_set(
     """
     if len({source.name for source in sources}) < len(sources) or not sources:
         raise SettingsError("expected at least one source to make a probe set of, and no two sources of the same name")
-    require_integer("workers", workers, 1, MAX_WORKERS)
+    require_importable_program(require_integer("workers", workers, 1, MAX_WORKERS))
     state = options.describe(sources)
     listed = [
         list(zip(images, make_unique_names(images), strict=True))
