@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +15,7 @@ from netdissect.probe_sets.download.paths import require_downloaded, resolve_net
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import ArrayLike
     from torch import nn
@@ -90,6 +92,11 @@ def load_network(
         trust=trust,
     )
     return open_network(_resolve_model(model), options)
+
+
+def defer_loading(model: str | None, options: LoadOptions) -> Callable[[], Network] | None:
+    """Return a function that loads MODEL with its options when it is needed; None for no MODEL."""
+    return None if model is None else partial(load_network, model, **asdict(options))
 
 
 def load_untrained(model: str, options: LoadOptions) -> Network:
@@ -173,6 +180,9 @@ def remove_units(
     to: str | ArrayLike = "zero",
     *,
     input_size: tuple[int, int] | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
 ) -> contextlib.AbstractContextManager[Network]:
     """Return a context manager; inside it units of a layer are removed from a network, for an evaluation loop of one's own.
 
@@ -184,6 +194,9 @@ def remove_units(
         units: the units, numbered from 1.
         to: what takes the place of their activations: ``"zero"``, or a number for every unit of the layer, shape (U,).
         input_size: height and width at which the layer is looked at, in pixels; None takes the network's own, or 224 x 224.
+        arch: as for `load_network`.
+        weights: as for `netdissect.dissect`: a module is not changed, and the units are removed from a copy with these weights.
+        trust: as for `load_network`.
 
     Returns:
         the context manager, which gives the network; its ``module`` is what to call.
@@ -206,7 +219,10 @@ def remove_units(
 
     from netdissect.networks.load import wrap_module
 
-    network = wrap_module(model) if isinstance(model, nn.Module) else as_network(model)
+    if isinstance(model, nn.Module) and arch is None:  # nothing is said of a preprocessing that does not matter here
+        network: Network = wrap_module(model if weights is None else fill_copy(model, weights))
+    else:
+        network = as_network(model, arch=arch, weights=weights, trust=trust)
     return network.without(layer, units, to, input_size=input_size)
 
 

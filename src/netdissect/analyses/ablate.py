@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
-    from torch import nn
 
     from netdissect.analyses.class_names import ClassNamesLike
     from netdissect.analyses.finished_run import AskedRun
     from netdissect.analyses.image_classes import ImageData, ImageLabelsLike
     from netdissect.analyses.labeled_images import LabeledImages
-    from netdissect.networks.load_options import LoadOptions
+    from netdissect.analyses.run_network import NetworkLike
     from netdissect.networks.network import Network
     from netdissect.protocols import AblationSource, Progress
     from netdissect.results.ablation import ConceptAblation
@@ -66,8 +65,10 @@ class AblationOptions(TypedDict, total=False):
     curve: bool
     split: str | None
     limit: int | None
-    device: str | None
-    loading: LoadOptions | None
+    device: str
+    arch: str | None
+    weights: str | Path | None
+    trust: bool
     progress: Progress | bool
 
 
@@ -90,7 +91,7 @@ class AblationPlan:
 
 def ablate(
     run: Result | str | Path,
-    network: nn.Module | str | Network | None = None,
+    network: NetworkLike | None = None,
     data: ImageData | None = None,
     *,
     labels: ImageLabelsLike | None = None,
@@ -101,8 +102,10 @@ def ablate(
     curve: bool = True,
     split: str | None = None,
     limit: int | None = None,
-    device: str | None = None,
-    loading: LoadOptions | None = None,
+    device: str = "auto",
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     progress: Progress | bool = True,
 ) -> Result:
     """Measure what class outputs lose when the units of each concept are removed (docs/ablation.md).
@@ -122,8 +125,10 @@ def ablate(
         curve: whether every class is also measured without its 1, 4 and 20 most important units.
         split: only images of this split.
         limit: at most this many images.
-        device: where the network runs, such as ``"cuda"``; None takes the run's setting.
-        loading: options for a network that is given as MODEL.
+        device: where the network runs.
+        arch: as for `netdissect.dissect`, of a network that is given as MODEL.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.dissect`.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
             gets the calls instead.
@@ -142,8 +147,8 @@ def ablate(
     with open_asked_run(run) as asked, show_progress(progress) as shown:
         result = asked.result
         plan = _check_plan(result, layers, to, matched, curve)
-        where = resolve_device(result.settings.device if device is None else device)
-        opened = open_run_network(result, network, loading)
+        where = resolve_device(device)
+        opened = open_run_network(result, network, arch=arch, weights=weights, trust=trust)
         known = opened.classes if classes is None else classes
         given = open_run_probe_set(result, None) if data is None else data
         images = open_labeled_images(given, known, labels, split=split, limit=limit)

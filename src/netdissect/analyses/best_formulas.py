@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -20,13 +21,13 @@ from netdissect.results.formulas import FormulaTable
 from netdissect.results.run_layers import Layers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from netdissect.analyses.finished_run import AskedRun
+    from netdissect.analyses.run_network import NetworkLike
     from netdissect.networks.network import Network
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.formulas import UnitFormula
@@ -38,6 +39,20 @@ if TYPE_CHECKING:
 MAX_LENGTH, MAX_SHIFTS, MAX_WORKERS = 5, 200, 4096
 #: The most categories of a vocabulary: the bits that say which of them an image has.
 MAX_CATEGORIES = 62
+
+
+class ExplainOptions(TypedDict, total=False):
+    """The keyword arguments of `explain`."""
+
+    layers: Sequence[str] | str | None
+    units: Sequence[int] | None
+    length: int
+    shifts: int
+    workers: int | None
+    arch: str | None
+    weights: str | Path | None
+    trust: bool
+    progress: Progress | bool
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class _Question:
 
 def explain(
     run: Result | str | Path,
-    network: nn.Module | str | Network | None = None,
+    network: NetworkLike | None = None,
     data: str | Path | ConceptSource | None = None,
     *,
     layers: Sequence[str] | str | None = None,
@@ -65,6 +80,9 @@ def explain(
     length: int = 3,
     shifts: int = 5,
     workers: int | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     progress: Progress | bool = True,
 ) -> Result:
     """Find every unit's best formula of concepts, such as ``(cow OR sheep) AND NOT grass`` (docs/formulas.md).
@@ -81,6 +99,9 @@ def explain(
         length: the most concepts of a formula, from 1 to 5.
         shifts: how often the labels of other images are explained instead, to tell what a formula gains by chance; 0 for never.
         workers: processes that scan and count; None takes the run's.
+        arch: as for `netdissect.dissect`, of a network that is given as MODEL.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.dissect`.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
             gets the calls instead.
@@ -108,7 +129,8 @@ def explain(
         question = _check_question(asked.result, layers, units, length, shifts)
         concepts = open_run_probe_set(asked.result, data)
         with contextlib.ExitStack() as stack:
-            scans = _open_scans(asked, network, concepts, question, workers, shown, stack)
+            load = partial(open_run_network, asked.result, network, arch=arch, weights=weights, trust=trust)
+            scans = _open_scans(asked, load, concepts, question, workers, shown, stack)
             found = explain_units(asked.result, scans, concepts, question.channels, length, shifts, shown)
         return asked.save(_add_formulas(asked.result, question, found), shown)
 
@@ -139,7 +161,7 @@ def _list_channels(layer: LayerResult, units: Sequence[int] | None) -> NDArray[n
 
 def _open_scans(
     asked: AskedRun,
-    network: nn.Module | str | Network | None,
+    network: Callable[[], Network],
     concepts: ConceptSource,
     question: _Question,
     workers: int | None,
@@ -154,7 +176,7 @@ def _open_scans(
     kept = stack.enter_context(open_kept_scans(run, asked.folder, concepts, progress))
     if kept is not None:
         return kept
-    opened = open_run_network(run, network)
+    opened = network()
     settings = replace(
         run.settings, runtime="local", address=None, artefacts=None,
         workers=require_integer("workers", run.settings.workers if workers is None else workers, 1, MAX_WORKERS),

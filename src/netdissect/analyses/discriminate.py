@@ -27,15 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from netdissect.analyses.activation_pass import ActivationPass
     from netdissect.analyses.class_names import ClassNamesLike
     from netdissect.analyses.finished_run import AskedRun
     from netdissect.analyses.image_classes import ImageData, ImageLabelsLike
     from netdissect.analyses.labeled_images import LabeledImages
-    from netdissect.networks.load_options import LoadOptions
-    from netdissect.networks.network import Network
+    from netdissect.analyses.run_network import NetworkLike
     from netdissect.protocols import Progress
     from netdissect.results.run_result import Result
 
@@ -55,13 +53,15 @@ class DiscriminationOptions(TypedDict, total=False):
     limit: int | None
     beside: Sequence[str | Path]
     device: str
-    loading: LoadOptions | None
+    arch: str | None
+    weights: str | Path | None
+    trust: bool
     progress: Progress | bool
 
 
 def discriminate(
     run: Result | str | Path,
-    network: nn.Module | str | Network | None = None,
+    network: NetworkLike | None = None,
     data: ImageData | None = None,
     *,
     classes: ClassNamesLike | None = None,
@@ -73,7 +73,9 @@ def discriminate(
     limit: int | None = None,
     beside: Sequence[str | Path] = (),
     device: str = "auto",
-    loading: LoadOptions | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     progress: Progress | bool = True,
 ) -> Discrimination:
     """Measure how well a linear classifier tells classes apart by each layer's activations (paper, § 3.6 and Fig. 12).
@@ -94,7 +96,9 @@ def discriminate(
         limit: at most this many images.
         beside: folders of other runs with an answer over the same images, which the figure shows too.
         device: where the network runs.
-        loading: options for a network that is given as MODEL.
+        arch: as for `netdissect.dissect`, of a network that is given as MODEL.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.dissect`.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
             gets the calls instead.
@@ -115,7 +119,7 @@ def discriminate(
         found, notes = choose_classes(images.labels, images.classes, folds)
         for other in others:
             _require_same_images(other, images, folds, seed)
-        opened = open_run_network(asked.result, network, loading)
+        opened = open_run_network(asked.result, network, arch=arch, weights=weights, trust=trust)
         key = hash_parts(images.fingerprint, found.tolist(), asked.result.network.fingerprint, names, device)
         with _open_store(asked, key) as store:
             with open_activation_pass(asked.result, opened, images.source, names, shown, device) as started:

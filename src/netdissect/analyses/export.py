@@ -41,12 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from netdissect.analyses.activation_pass import ActivationPass
     from netdissect.analyses.export_parts import ArrayFormat, Arrays
-    from netdissect.networks.load_options import LoadOptions
-    from netdissect.networks.network import Network
+    from netdissect.analyses.run_network import NetworkLike
     from netdissect.protocols import ConceptSource, Progress
     from netdissect.results.run_result import Result
 
@@ -56,7 +54,7 @@ _PART_BYTES = 2**27
 
 def export_activations(
     run: Result | str | Path,
-    network: nn.Module | str | Network | None = None,
+    network: NetworkLike | None = None,
     data: str | Path | ConceptSource | None = None,
     *,
     out: str | Path,
@@ -67,7 +65,9 @@ def export_activations(
     maxima: bool = False,
     limit: int | None = None,
     device: str = "auto",
-    loading: LoadOptions | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     progress: Progress | bool = True,
 ) -> Path:
     """Write what a finished run's network computes over images into a folder (docs/export.md).
@@ -87,7 +87,9 @@ def export_activations(
         maxima: the maximum of every image and unit.
         limit: only the first images.
         device: where the network runs.
-        loading: options for a network that is given as MODEL.
+        arch: as for `netdissect.dissect`, of a network that is given as MODEL.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.dissect`.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
             gets the calls instead.
@@ -110,7 +112,7 @@ def export_activations(
         result, names = asked.result, choose_run_layers(asked.result, layers)
         images = open_run_probe_set(result, data) if counts or data is None else open_images(data)
         chosen = np.arange(len(images))[:limit]
-        opened = open_run_network(result, network, loading)
+        opened = open_run_network(result, network, arch=arch, weights=weights, trust=trust)
         facts = (images.fingerprint, chosen.size, result.network.fingerprint, result.network.input_size, names)
         key = hash_parts(*facts, asdict(choice), [result[name].thresholds.tobytes() for name in names], device)
         with lock_export_folder(Path(out), key) as is_finished:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from netdissect import arguments
 from netdissect.analyses.finished_run import load_finished
 from netdissect.analyses.given_images import collect_images
 from netdissect.analyses.image_activations import read_with_network
 from netdissect.analyses.probe_image_rows import find_rows, list_image_names, read_stored
-from netdissect.analyses.run_network import open_run_network
+from netdissect.analyses.run_network import is_loader, open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
 from netdissect.bounds import describe_type, require_between
 from netdissect.errors import SettingsError
 from netdissect.io.images import ENDINGS
-from netdissect.model_loading import as_network, load_network
+from netdissect.model_loading import as_network
 from netdissect.networks.kinds import SPELLINGS
 from netdissect.networks.units.projected_network import attach_projections
 from netdissect.progress import show_progress
@@ -34,10 +34,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
 
     from netdissect.analyses.given_images import GivenImage
-    from netdissect.networks.load_options import LoadOptions
+    from netdissect.analyses.run_network import NetworkLike
     from netdissect.networks.network import Network
     from netdissect.networks.transforms import PreprocessLike
     from netdissect.networks.units.projection import Projections
@@ -52,6 +51,24 @@ LOOK_KINDS: dict[str, tuple[Kind, bool]] = {
     "label": ("text", False), "score": ("number", False), "q": ("number", True),
     **dict.fromkeys(("strength", "activation", "threshold", "share", "x", "y"), _NUMBER),
 }  # fmt: skip
+
+
+class LookOptions(TypedDict, total=False):
+    """The keyword arguments of `look`."""
+
+    rows: int | str | Sequence[int | str] | None
+    layers: str | Sequence[str] | None
+    data: str | Path | ConceptSource | None
+    threshold: float | None
+    out: str | Path | None
+    masks: bool
+    device: str
+    preprocess: PreprocessLike | None
+    projection: Projections | None
+    arch: str | None
+    weights: str | Path | None
+    trust: bool
+    progress: Progress | bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,7 +141,7 @@ class LookResult(Table):
 
 def look(
     run: Result | str | Path,
-    network: nn.Module | str | Network | None = None,
+    network: NetworkLike | None = None,
     images: GivenImage | Sequence[GivenImage] | None = None,
     *,
     rows: int | str | Sequence[int | str] | None = None,
@@ -136,7 +153,9 @@ def look(
     device: str = "auto",
     preprocess: PreprocessLike | None = None,
     projection: Projections | None = None,
-    loading: LoadOptions | None = None,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
     progress: Progress | bool = True,
 ) -> LookResult:
     """Find which labeled units of a run fire in images, and where.
@@ -156,7 +175,9 @@ def look(
         device: where the network runs.
         preprocess: how images become the network's input, if `netdissect.dissect` was given it.
         projection: the projection of a run of latents, as for `netdissect.dissect`.
-        loading: options for MODEL.
+        arch: as for `netdissect.dissect`, of a network that is given as MODEL.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.dissect`.
         progress: shows how far the work is: bars on a terminal and in a notebook, else a log line every ten
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
             gets the calls instead.
@@ -188,7 +209,7 @@ def look(
         require_between("threshold", cut, "lie between 0 and 1, an IoU", 0, 1)
         labeled = {name: find_labeled(layer, cut) for name, layer in chosen.layers.items()}
         replace(chosen.settings, device=device)  # checks it
-        request = _ImageRequest(network, images, rows, data, device, preprocess, projection, loading)
+        request = _ImageRequest(network, images, rows, data, device, preprocess, projection, arch, weights, trust)
         found, note = request.read(chosen, labeled, whole, shown)
         result = LookResult(chosen, tuple(found), cut, note)
         if out is not None:
@@ -250,14 +271,16 @@ def _select_layers(run: Result, layers: str | Sequence[str] | None) -> Result:
 class _ImageRequest:
     """The images that were asked for, and what runs on them; the arguments of `look`."""
 
-    network: nn.Module | str | Network | None
+    network: NetworkLike | None
     images: GivenImage | Sequence[GivenImage] | None
     rows: int | str | Sequence[int | str] | None
     data: str | Path | ConceptSource | None
     device: str
     preprocess: PreprocessLike | None
     projection: Projections | None
-    loading: LoadOptions | None
+    arch: str | None
+    weights: str | Path | None
+    trust: bool
 
     def read(
         self, run: Result, labeled: Mapping[str, NDArray[np.int64]], whole: Result, progress: Progress
@@ -283,9 +306,11 @@ class _ImageRequest:
         """Return the network of a run, with all of its layers, prepared as the run prepared it."""
         network = self.network
         if network is not None and (self.preprocess is not None or self.projection is not None):
-            if isinstance(network, str):
-                network = load_network(network, **({} if self.loading is None else asdict(self.loading)))
-            network = as_network(network, arguments.require_preprocess(self.preprocess))
+            network = as_network(
+                network() if is_loader(network) else network, arguments.require_preprocess(self.preprocess),
+                arch=self.arch, weights=self.weights, trust=self.trust,
+            )  # fmt: skip
             if self.projection is not None:
                 network, _ = attach_projections(network, list(whole.layers), self.projection)
-        return open_run_network(whole, network, self.loading)
+            return open_run_network(whole, network)
+        return open_run_network(whole, network, arch=self.arch, weights=self.weights, trust=self.trust)

@@ -10,17 +10,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
-    from torch import nn
-
     from netdissect.analyses.ablate import AblationOptions
+    from netdissect.analyses.best_formulas import ExplainOptions
     from netdissect.analyses.discriminate import DiscriminationOptions
     from netdissect.analyses.given_images import GivenImage
     from netdissect.analyses.image_classes import ImageData
-    from netdissect.analyses.look import LookResult
-    from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
-    from netdissect.networks.units.projection import Projections
-    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.analyses.look import LookOptions, LookResult
+    from netdissect.analyses.run_network import NetworkLike
+    from netdissect.protocols import ConceptSource
     from netdissect.results.concept_words import VocabularyNotes
     from netdissect.results.discrimination import Discrimination
     from netdissect.results.run_result import Result
@@ -45,59 +42,31 @@ class RunAnalyses:
     def explain(
         self,
         run: Result,
-        network: nn.Module | str | Network | None,
+        network: NetworkLike | None,
         data: str | Path | ConceptSource | None,
-        *,
-        layers: Sequence[str] | str | None,
-        units: Sequence[int] | None,
-        length: int,
-        shifts: int,
-        workers: int | None,
-        progress: Progress | bool,
+        **options: Unpack[ExplainOptions],
     ) -> Result:
         """Return the run with the best formula of every unit."""
         from netdissect.analyses.best_formulas import explain
 
-        return explain(
-            run,
-            network,
-            data,
-            layers=layers,
-            units=units,
-            length=length,
-            shifts=shifts,
-            workers=workers,
-            progress=progress,
-        )
+        return explain(run, network, data, **options)
 
     def look(
         self,
         run: Result,
-        network: nn.Module | str | Network | None,
+        network: NetworkLike | None,
         images: GivenImage | Sequence[GivenImage] | None,
-        *,
-        rows: int | str | Sequence[int | str] | None,
-        layers: str | Sequence[str] | None,
-        data: str | Path | ConceptSource | None,
-        threshold: float | None,
-        out: str | Path | None,
-        device: str,
-        preprocess: Preprocess | None,
-        projection: Projections | None,
-        progress: Progress | bool,
+        **options: Unpack[LookOptions],
     ) -> LookResult:
         """Find which labeled units fire in images, and where (`netdissect.look`)."""
         from netdissect.analyses.look import look
 
-        return look(
-            run, network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
-            preprocess=preprocess, projection=projection, progress=progress,
-        )  # fmt: skip
+        return look(run, network, images, **options)
 
     def ablate(
         self,
         run: Result,
-        network: nn.Module | str | Network | None,
+        network: NetworkLike | None,
         data: ImageData | None,
         **options: Unpack[AblationOptions],
     ) -> Result:
@@ -109,7 +78,7 @@ class RunAnalyses:
     def discriminate(
         self,
         run: Result,
-        network: nn.Module | str | Network | None,
+        network: NetworkLike | None,
         data: ImageData | None,
         **options: Unpack[DiscriminationOptions],
     ) -> Discrimination:

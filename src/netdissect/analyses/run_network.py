@@ -3,49 +3,69 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from netdissect.errors import ModelNotFoundError, SettingsError
 from netdissect.io.text import escape_line
 from netdissect.model_loading import as_network, load_network
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from torch import nn
 
-    from netdissect.networks.load_options import LoadOptions
     from netdissect.networks.network import Network
     from netdissect.results.run_result import NetworkCard, Result
+
+    #: A network, a module, MODEL, or a function that loads a network when it is needed.
+    NetworkLike: TypeAlias = nn.Module | str | Network | Callable[[], Network]
 
 #: MODEL of the bundled network.
 BUNDLED = "demo"
 
 
 def open_run_network(
-    run: Result, model: nn.Module | str | Network | None, loading: LoadOptions | None = None
+    run: Result,
+    model: NetworkLike | None,
+    *,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
 ) -> Network:
     """Return the network that a run dissected; it is never loaded because the run's file names it.
 
     Args:
         run: the run.
-        model: the network, a module, or MODEL; None only if the run is of the bundled network.
-        loading: options for MODEL.
+        model: the network, a module, MODEL, or a function that loads the network; None only if the run is of the bundled network.
+        arch: as for `netdissect.load_network`.
+        weights: as for `netdissect.dissect`.
+        trust: as for `netdissect.load_network`.
 
     Raises:
         SettingsError: if the network must be given, or is not the run's.
         NetdissectError: as `netdissect.load_network` does.
     """
     if model is None:
+        if arch is not None or weights is not None:
+            raise SettingsError(
+                "arch= and weights= say how a network is loaded: give the network too, or leave them out"
+            )
         network = _open_bundled(run)
-    elif isinstance(model, str):
-        network = load_network(model, **({} if loading is None else asdict(loading)))
+    elif is_loader(model):
+        network = model()
     else:
-        network = as_network(model)
+        network = as_network(model, arch=arch, weights=weights, trust=trust)
     if network.fingerprint() != run.network.fingerprint:
         raise SettingsError(_describe_difference(network, run.network, list(run.layers)))
     return network
+
+
+def is_loader(model: NetworkLike) -> TypeGuard[Callable[[], Network]]:
+    """Return whether a network is given as a function that loads it."""
+    from torch import nn
+
+    return callable(model) and not isinstance(model, (str, nn.Module)) and not hasattr(model, "probe")
 
 
 def _open_bundled(run: Result) -> Network:

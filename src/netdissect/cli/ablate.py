@@ -35,7 +35,7 @@ def ablate(
     curve: Annotated[bool, Parameter(negative="--no-curve", show_default=False)] = True,
     split: Annotated[str | None, describe_default("all")] = None,
     limit: Annotated[int | None, describe_default("all")] = None,
-    device: Annotated[str | None, describe_default("the run's")] = None,
+    device: str = "auto",
     loading: ModelOptions = ModelOptions(),
     quiet: Annotated[bool, SWITCH] = False,
 ) -> None:
@@ -62,13 +62,14 @@ def ablate(
         loading: Options for MODEL.
     """
     from netdissect.analyses.ablate import ablate as remove_units
+    from netdissect.model_loading import defer_loading
     from netdissect.results.ablation_findings import describe_ablation
 
     names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
     with show_progress(not quiet) as bars:
         result = remove_units(
-            run, model, data, labels=labels, classes=classes, layers=names, to=to, matched=matched, curve=curve, split=split,
-            limit=limit, device=device, loading=loading, progress=bars,
+            run, defer_loading(model, loading), data, labels=labels, classes=classes, layers=names, to=to, matched=matched, curve=curve, split=split,
+            limit=limit, device=device, progress=bars,
         )  # fmt: skip
     for layer in result.layers.values():
         for line in describe_ablation(layer):

@@ -51,11 +51,12 @@ def discriminate(
         quiet: Show no progress.
     """
     from netdissect.analyses.discriminate import discriminate
+    from netdissect.model_loading import defer_loading
 
     with show_progress(not quiet) as bars:
         answer = discriminate(
-            run, model, data, classes=classes, labels=labels, layers=layers, folds=folds, seed=seed, split=split,
-            limit=limit, beside=beside or (), device=device, loading=loading, progress=bars,
+            run, defer_loading(model, loading), data, classes=classes, labels=labels, layers=layers, folds=folds, seed=seed, split=split,
+            limit=limit, beside=beside or (), device=device, progress=bars,
         )  # fmt: skip
     for line in answer.describe():
         print_line(line)

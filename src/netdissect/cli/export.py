@@ -48,10 +48,11 @@ def export(
         quiet: Show no progress.
     """
     from netdissect.analyses.export import export_activations
+    from netdissect.model_loading import defer_loading
 
     with show_progress(not quiet) as bars:
         folder = export_activations(
-            run, model, data, out=out, layers=layers, activations=activations, counts=counts, quantiles=quantiles,
-            maxima=maxima, limit=limit, device=device, loading=loading, progress=bars,
+            run, defer_loading(model, loading), data, out=out, layers=layers, activations=activations, counts=counts, quantiles=quantiles,
+            maxima=maxima, limit=limit, device=device, progress=bars,
         )  # fmt: skip
     print_line(f"export: {folder} (export.json says what is in it)")

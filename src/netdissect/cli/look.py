@@ -54,13 +54,14 @@ def look(
     """
     from netdissect.analyses.look import look as look_at
     from netdissect.analyses.look import split_words
+    from netdissect.model_loading import defer_loading
 
     names = None if layers is None else [name for word in layers for name in word.replace(",", " ").split()]
     model, images = split_words(words, has_rows=rows is not None)
     with show_progress(not quiet) as bars:
         seen = look_at(
-            run, model, images, rows=rows, layers=names, data=data, threshold=threshold, out=out, masks=masks,
-            device=device, projection=parse_projections(projection), loading=loading, progress=bars,
+            run, defer_loading(model, loading), images, rows=rows, layers=names, data=data, threshold=threshold, out=out, masks=masks,
+            device=device, projection=parse_projections(projection), progress=bars,
         )  # fmt: skip
     for line in seen.list_lines():
         print_line(line)

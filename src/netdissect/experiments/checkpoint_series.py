@@ -45,6 +45,7 @@ def dissect_series(
     data: str | Path | ConceptSource,
     *,
     preprocess: PreprocessLike | None = None,
+    arch: str | None = None,
     projection: Projections | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
@@ -66,6 +67,7 @@ def dissect_series(
         layers: the layers to dissect, by name or by patterns, as for `netdissect.dissect`.
         data: the probe set, as for `dissect`.
         preprocess: as for `dissect`.
+        arch: architecture of files of weights, as for `dissect`, which are then given as `model`, with ``weights=None``.
         projection: as for `dissect`.
         out: folder of the run folders, which are named after the checkpoints; None writes nothing.
         fresh: replace the runs that the folders hold.
@@ -95,6 +97,8 @@ def dissect_series(
     settings = arguments.merge_settings(settings, options)
     preparation = arguments.require_preprocess(preprocess)
     require_progress(progress)
+    if arch is not None:
+        model, weights = arch, _require_files(model, weights)
     concepts, settings, _ = api.check_inputs(data, settings, None)
     paths = None if weights is None else find_checkpoints(weights)
     where = None if out is None else require_series_folder(out, paths or ())
@@ -109,6 +113,18 @@ def dissect_series(
                 progress=shown,
             )
         )  # fmt: skip
+
+
+def _require_files(model: Any, weights: object) -> Any:
+    """Return the checkpoints that are given as the model, whose architecture has a name."""
+    from torch import nn
+
+    if weights is not None or isinstance(model, nn.Module) or callable(model):
+        raise SettingsError(
+            "arch= is the architecture of files of weights that are given as the model, such as 'runs/*.ckpt', with weights=None: leave "
+            "arch= out where the model is the architecture"
+        )
+    return model
 
 
 def open_members(paths: Mapping[str, str], load: Callable[[str], Network]) -> Members:

@@ -10,17 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from torch import nn
-
     from netdissect.analyses.ablate import AblationOptions
+    from netdissect.analyses.best_formulas import ExplainOptions
     from netdissect.analyses.discriminate import DiscriminationOptions
     from netdissect.analyses.given_images import GivenImage
     from netdissect.analyses.image_classes import ImageData
-    from netdissect.analyses.look import LookResult
-    from netdissect.networks.network import Network
-    from netdissect.networks.preprocess import Preprocess
-    from netdissect.networks.units.projection import Projections
-    from netdissect.protocols import ConceptSource, Progress
+    from netdissect.analyses.look import LookOptions, LookResult
+    from netdissect.analyses.run_network import NetworkLike
+    from netdissect.protocols import ConceptSource
     from netdissect.results.analyses import Analyses
     from netdissect.results.discrimination import Discrimination
     from netdissect.results.run_result import Result
@@ -37,57 +34,29 @@ class RunQuestions:
 
     def explain(
         self,
-        network: nn.Module | str | Network | None = None,
+        network: NetworkLike | None = None,
         data: str | Path | ConceptSource | None = None,
-        *,
-        layers: Sequence[str] | str | None = None,
-        units: Sequence[int] | None = None,
-        length: int = 3,
-        shifts: int = 5,
-        workers: int | None = None,
-        progress: Progress | bool = True,
+        **options: Unpack[ExplainOptions],
     ) -> Result:
         """Find every unit's best formula of concepts (docs/formulas.md); the arguments are those of `netdissect.explain`.
 
         Returns:
             the run with ``result[layer].formulas``; `save` writes it into the run's folder.
         """
-        return self._require_analyses().explain(
-            self._get_run(),
-            network,
-            data,
-            layers=layers,
-            units=units,
-            length=length,
-            shifts=shifts,
-            workers=workers,
-            progress=progress,
-        )
+        return self._require_analyses().explain(self._get_run(), network, data, **options)
 
     def look(
         self,
-        network: nn.Module | str | Network | None = None,
+        network: NetworkLike | None = None,
         images: GivenImage | Sequence[GivenImage] | None = None,
-        *,
-        rows: int | str | Sequence[int | str] | None = None,
-        layers: str | Sequence[str] | None = None,
-        data: str | Path | ConceptSource | None = None,
-        threshold: float | None = None,
-        out: str | Path | None = None,
-        device: str = "auto",
-        preprocess: Preprocess | None = None,
-        projection: Projections | None = None,
-        progress: Progress | bool = True,
+        **options: Unpack[LookOptions],
     ) -> LookResult:
         """Find which labeled units fire in images, and where; arguments and errors are those of `netdissect.look`."""
-        return self._require_analyses().look(
-            self._get_run(), network, images, rows=rows, layers=layers, data=data, threshold=threshold, out=out, device=device,
-            preprocess=preprocess, projection=projection, progress=progress,
-        )  # fmt: skip
+        return self._require_analyses().look(self._get_run(), network, images, **options)
 
     def ablate(
         self,
-        network: nn.Module | str | Network | None = None,
+        network: NetworkLike | None = None,
         data: ImageData | None = None,
         **options: Unpack[AblationOptions],
     ) -> Result:
@@ -100,7 +69,7 @@ class RunQuestions:
 
     def discriminate(
         self,
-        network: nn.Module | str | Network | None = None,
+        network: NetworkLike | None = None,
         data: ImageData | None = None,
         **options: Unpack[DiscriminationOptions],
     ) -> Discrimination:

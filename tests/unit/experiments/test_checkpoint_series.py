@@ -247,6 +247,25 @@ def test_wrong_models_and_weights_are_refused(data, checkpoints, monkeypatch, mo
 
 
 @pytest.mark.processes
+def test_files_of_weights_take_their_architecture_as_in_dissect(data, checkpoints, apart):
+    found = nd.dissect_series(
+        str(checkpoints / "epoch_*.ckpt"),
+        None,
+        "conv2",
+        data,
+        arch=MODEL,
+        progress=False,
+        settings=nd.load(apart / "epoch_1").settings,
+    )
+    assert [run.network.fingerprint for run in found.values()] == [
+        nd.load(apart / name).network.fingerprint for name in found
+    ]
+    with pytest.raises(
+        SettingsError, match="arch= is the architecture of files of weights that are given as the model"
+    ):
+        nd.dissect_series(MODEL, str(checkpoints), "conv2", data, arch=MODEL)
+
+
 def test_workers_decode_for_themselves_and_say_so(data, checkpoints, apart, tmp_path, caplog):
     caplog.set_level(logging.INFO, "netdissect")
     nd.dissect_series(
