@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netdissect.errors import ActivationError, UnknownLayerError, suggest_nearest
 from netdissect.networks import token_grids
+from netdissect.networks.layer_names import INPUT_SUFFIX
 from netdissect.networks.probe import ProbedLayer
 from netdissect.networks.unit_axes import describe_layer, find_unit_axes
 
@@ -53,7 +54,7 @@ def _require_layer(
         UnknownLayerError: if it is no part of a module's output.
         ActivationError: if it gave no tensor, or one that cannot be read as units on a grid.
     """
-    if info is None and name.rpartition(".")[2].isdigit() and name not in network.list_names():
+    if info is None and name.removesuffix(INPUT_SUFFIX) not in network.list_names():
         raise _make_unknown_error(network, name)
     if info is None:
         raise ActivationError(
