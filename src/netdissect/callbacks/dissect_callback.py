@@ -44,7 +44,7 @@ class Dissect(LightningHooks, TrainerHooks):
         on_failure: what an error of a later dissection does: ``"warn"`` logs a warning, and the training goes on; ``"raise"`` ends it.
             The first dissection always raises, so that a wrong layer is found before hours are spent.
         fresh: replace the runs that an earlier training left in `out`; they are removed when the first dissection is done.
-        progress: shows how far each dissection is; True draws progress bars.
+        progress: shows how far each dissection is, as for `netdissect.dissect`; False, the default here, shows nothing.
         settings: all settings; None takes the paper's, without reports.
         options: single settings by name, such as ``quantile=0.01``; ``pictures=True`` writes the report of every run.
 

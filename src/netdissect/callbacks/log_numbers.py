@@ -35,7 +35,7 @@ def _list_counts(counts: DetectorCounts) -> dict[str, float]:
     spread, trust = counts.spread, counts.trust
     measured = {
         "unique_detectors": counts.total,
-        "unique_detectors_sd": None if spread is None else spread.unique_sd,
+        "unique_sd": None if spread is None else spread.unique_sd,
         "detectors": counts.detectors,
         "detectors_sd": None if spread is None else spread.units_sd,
         "beyond_chance": None if trust is None else trust.beyond,

@@ -88,7 +88,7 @@ class TrainingWatch:
         definition: Definition = "label",
         on_failure: Literal["warn", "raise"] = "warn",
         fresh: bool = False,
-        progress: Progress | bool | None = None,
+        progress: Progress | bool = False,
         settings: Settings | None = None,
         **options: Unpack[SettingsDict],
     ) -> None:
@@ -112,7 +112,7 @@ class TrainingWatch:
                 split=merged.split,
                 limit=merged.limit,
                 preprocess=preprocess,
-                progress=progress or False,
+                progress=progress,
             )
         self._concepts, self._settings, _ = api.check_inputs(data, merged, None)
         self.out = None if out is None else require_series_folder(out)

@@ -31,7 +31,7 @@ def test_the_numbers_are_those_of_the_run_with_its_zeros():
     assert numbers["netdissect/seconds"] == 1.5
     assert numbers[f"netdissect/{name}/unique_detectors"] == found.unique
     assert numbers[f"netdissect/{name}/detectors"] == found.units
-    assert numbers[f"netdissect/{name}/unique_detectors_sd"] == trust.counts.unique_sd
+    assert numbers[f"netdissect/{name}/unique_sd"] == trust.counts.unique_sd
     assert numbers[f"netdissect/{name}/times_chance"] == trust.times
     assert numbers[f"netdissect/{name}/beyond_chance"] == trust.beyond
     by_category = {
