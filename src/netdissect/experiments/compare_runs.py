@@ -22,6 +22,7 @@ from netdissect.results.compared import (
     make_detector_columns,
 )
 from netdissect.results.run_paths import expand_sources
+from netdissect.results.run_result import Result
 from netdissect.results.table import Column, Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from netdissect.config import Definition
     from netdissect.report.figures.style import FigureWidth
-    from netdissect.results.run_result import Result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +108,7 @@ class Comparison(Table):
 
 
 def compare(
-    sources: str | Path | Iterable[str | Path],
+    sources: str | Path | Result | Iterable[str | Path | Result],
     *,
     definition: Definition | None = None,
     threshold: float = 0.04,
@@ -118,8 +118,8 @@ def compare(
     """Count the detectors of several runs for a comparison.
 
     Args:
-        sources: run folders, folders of runs, result tables (``*-result.csv``) and the paper's .mat, in any mix; each may
-            be written ``NAME=PATH``.
+        sources: run folders, folders of runs, results that lie in run folders, result tables (``*-result.csv``) and the paper's .mat, in
+            any mix; a path may be written ``NAME=PATH``.
         definition: definition of unique detectors. By label, each unit counts once, under its best concept (the paper's
             text); by category, once in each category whose best score passes (the paper's figures). None means by label,
             or by category if one of the sources is a .mat, because a .mat has no counts by label.
@@ -147,7 +147,7 @@ def compare(
     steps = [require_number("steps", step, "be numbers, a training step for each source") for step in steps]
     if definition is not None:
         require_choice("definition", definition, ("label", "category"))
-    pairs, remarks = expand_sources([sources] if isinstance(sources, (str, Path)) else sources)
+    pairs, remarks = expand_sources([sources] if isinstance(sources, (str, Path, Result)) else sources)
     if not pairs:
         raise SettingsError("nothing to compare: name run folders, result tables (*-result.csv) or the paper's .mat")
     definition = _choose_definition(pairs, definition, threshold)

@@ -1,11 +1,13 @@
 import csv
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 from tests import made_up_runs
 
+import netdissect as nd
 from netdissect.errors import RunFileError, RunNotFoundError, SettingsError
 from netdissect.experiments import published
 from netdissect.experiments.compare_runs import compare
@@ -103,6 +105,22 @@ def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
 def test_a_single_source_needs_no_list(runs):
     assert [entry.name for entry in compare(runs[0]).entries] == [entry.name for entry in compare(runs[:1]).entries]
     assert compare(str(runs[0])).sources == (("", runs[0]),)
+
+
+def test_results_are_compared_where_their_folders_are(runs, tmp_path):
+    results = [nd.load(path) for path in runs[:2]]
+    of_results, of_folders = compare(results), compare(runs[:2])
+    assert of_results.to_csv() == of_folders.to_csv() and of_results.sources == of_folders.sources
+    assert compare([results[0], f"b={runs[1]}"]).sources == (("", runs[0]), ("b", runs[1]))
+    assert compare(results[0]).sources == (("", runs[0]),)
+    made, _ = made_up_runs.make_run((24,), seed=3)
+    for nowhere in (made, replace(results[0], analyses=replace(results[0].analyses, folder=tmp_path / "gone"))):
+        with pytest.raises(
+            SettingsError, match="lies in no folder, and compare reads folders: dissect with out=FOLDER, or save"
+        ):
+            compare([nowhere])
+    with pytest.raises(SettingsError, match="and results, not 5"):
+        compare([5])
 
 
 def test_a_training_curve_takes_its_steps_from_the_names(runs, tmp_path):
