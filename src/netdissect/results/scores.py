@@ -143,7 +143,19 @@ def register_score(score: Score) -> None:
         raise SettingsError(f"register_score takes a netdissect.Score, not {type(score).__name__}")
     if score.name in _BUILT_IN:
         raise SettingsError(f"the score {score.name} is built in and cannot be replaced: choose another name")
+    _require_own_words(score)
     _REGISTRY[score.name] = score
+
+
+def _require_own_words(score: Score) -> None:
+    """Refuse a score that tables and pages would show as one that is built in."""
+    built_in = {word.casefold() for name in _BUILT_IN for word in (name, _REGISTRY[name].title)}
+    taken = next((word for word in (score.name, score.title) if word.casefold() in built_in), None)
+    if taken is not None:
+        raise SettingsError(
+            f"score {score.name} ({score.title}): {taken} is a score that is built in, and readers would take this one for it: choose "
+            f"another name and title"
+        )
 
 
 def find_score(name: str) -> Score:
@@ -163,4 +175,5 @@ def find_score(name: str) -> Score:
         raise SettingsError(f"score {name}: {found[name].value} cannot be loaded ({root_message(error)})") from error
     if not isinstance(score, Score) or score.name != name:
         raise SettingsError(f"score {name}: expected {found[name].value} to be a netdissect.Score of that name")
+    _require_own_words(score)
     return score

@@ -145,6 +145,11 @@ def test_what_is_no_score_is_refused():
         nd.register_score(lambda: None)
     with pytest.raises(nd.NetdissectError, match="score f1 is built in and cannot be replaced"):
         nd.register_score(nd.Score("f1", "Mine", lambda *_: 0))
+    for name, title in (("mine", "IoU"), ("IOU", "Mine"), ("mine", "pearson")):
+        with pytest.raises(
+            nd.NetdissectError, match="is a score that is built in, and readers would take this one for it"
+        ):
+            nd.register_score(nd.Score(name, title, lambda *_: 0))
     for words in ({"name": ""}, {"title": "a\nb"}, {"title": "x" * 30}, {"function": 3}):
         with pytest.raises(nd.NetdissectError, match="of score|of a score"):
             nd.Score(**{"name": "n", "title": "T", "function": len} | words)
