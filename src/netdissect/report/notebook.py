@@ -64,7 +64,7 @@ def render_layer(
         for row in layer.units[:_MAX_ROWS]
     )
     heads = (
-        "unit", layer.score_title, *(["q"] if tested else []), "category", "concept", *(["formula"] if explained else []),
+        "unit", "channel", layer.score_title, *(["q"] if tested else []), "category", "concept", *(["formula"] if explained else []),
     )  # fmt: skip
     said = [describe_unconvincing(layer, threshold), *describe_formulas(layer), *describe_ablation(layer)]
     return _wrap_block(
@@ -74,7 +74,7 @@ def render_layer(
         + render_category_bar(found, layer.vocabulary.categories)
         + _render_cards(layer, threshold, input_size, read_file)
         + f"<details><summary>Table of the first {min(_MAX_ROWS, len(layer.units))} units</summary>"
-        + _render_table(heads, rows, numbers=("unit", layer.score_title, "q"))
+        + _render_table(heads, rows, numbers=("unit", "channel", layer.score_title, "q"))
         + "</details>"
         + _render_rest(len(layer.units) - _MAX_ROWS, "units")
     )
@@ -182,7 +182,7 @@ def _render_unit_row(row: UnitRow, threshold: float, *, tested: bool, formula: s
     style = "" if row.label and row.score >= threshold else ' style="opacity:.6"'
     q = format_probability(None if row.trust is None else row.trust.q)
     return (
-        f'<tr{style}><td style="{_NUMBER}">{row.unit}</td><td style="{_NUMBER}">{row.score:.3f}</td>'
+        f'<tr{style}><td style="{_NUMBER}">{row.unit}</td><td style="{_NUMBER}">{row.channel}</td><td style="{_NUMBER}">{row.score:.3f}</td>'
         + f'<td style="{_NUMBER}">{_escape(q)}</td>' * tested
         + f'<td style="{_CELL}">{_escape(row.category)}</td><td style="{_CELL}">{_escape(display_name(row.label)) or "no concept"}</td>'
         + ("" if formula is None else f'<td style="{_CELL}">{_escape(formula)}</td>')

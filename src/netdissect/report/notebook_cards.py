@@ -55,7 +55,7 @@ def render_card(
     low, high = (None, None) if row.trust is None else (row.trust.low, row.trust.high)
     deviation = "" if low is None or high is None else f" ± {(high - low) / 2:.3f}"
     return (
-        f'<div style="border-top:3px solid {color};padding:5px 0 0;min-width:0"><div style="{_QUIET}">unit {row.unit}'
+        f'<div style="border-top:3px solid {color};padding:5px 0 0;min-width:0"><div style="{_QUIET}">unit {row.unit} (channel {row.channel})'
         f"{f', {html.escape(row.category)}' if row.category else ''}{q}</div>"
         f'<div style="display:flex;justify-content:space-between;gap:8px;margin:0 0 5px"><b>{name if passes else f"closest: {name}"}</b>'
         f'<span style="font-variant-numeric:tabular-nums;white-space:nowrap">{row.score:.3f}{deviation}</span></div>'

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Suffixes of the files of a layer's formulas.
 FORMULA_SUFFIXES = _CSV, _TABLE = "-formulas.csv", "-formulas.parquet"
 #: Columns of both tables; the Parquet table has the numbers of concepts and operators too.
-_COLUMNS = ("unit", "label", "iou", *(field.name for field in fields(FormulaFigures)))
+_COLUMNS = ("unit", "channel", "label", "iou", *(field.name for field in fields(FormulaFigures)))
 #: Operators by their number; 0 is none.
 _OPERATORS: tuple[Operator, ...] = get_args(Operator)
 #: The most concepts of a formula.
@@ -187,7 +187,7 @@ def _list_rows(layer: LayerResult) -> list[dict[str, Any]]:
             label = names[labels[channel]] if labels[channel] >= 0 else ""
             figures = FormulaFigures.make(found, names).as_dict()
             figures |= {name: int(figures[name]) for name in ("proved", "beyond_chance")}
-            rows.append({"unit": channel + 1, "label": label, "iou": found.single, **figures})
+            rows.append({"unit": channel + 1, "channel": channel, "label": label, "iou": found.single, **figures})
     return rows
 
 
@@ -197,7 +197,9 @@ def _make_array(name: str, values: list[Any]) -> pa.Array:
         return make_text_array([make_writable(value) for value in values])
     if name == "formula_chance" and None in values:
         return pa.nulls(len(values), pa.float64())
-    kind = {"unit": np.int32, "length": np.int32, "proved": np.int8, "beyond_chance": np.int8}.get(name, np.float64)
+    kind = {"unit": np.int32, "channel": np.int32, "length": np.int32, "proved": np.int8, "beyond_chance": np.int8}.get(
+        name, np.float64
+    )
     return make_number_array(np.array(values, kind))
 
 

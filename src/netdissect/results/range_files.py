@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 RANGE_SUFFIXES = _CSV, _TABLE = "-quantiles.csv", "-quantiles.parquet"
 #: The columns of the Parquet table before those of its counts, and their types.
 _RANGE_COLUMNS = {"from": pa.float64(), "to": pa.float64(), "low": pa.float32(), "high": pa.float32()}
-_CSV_COLUMNS = ("from", "to", "unit", "low", "high", "category", "label", "score", "iou", "G", "A", "I")
+_CSV_COLUMNS = ("from", "to", "unit", "channel", "low", "high", "category", "label", "score", "iou", "G", "A", "I")
 
 
 def write_ranges(folder: Path, layer: LayerResult) -> list[str]:
@@ -77,7 +77,7 @@ def _write_csv(path: Path, layer: LayerResult) -> None:
             best = next((entry for entry in row.profile if entry.category == row.category), None)
             end = high[row.channel]
             writer.writerow([
-                repr(found.first), repr(found.last), row.unit, repr(row.threshold), "" if np.isinf(end) else repr(end),
+                repr(found.first), repr(found.last), row.unit, row.channel, repr(row.threshold), "" if np.isinf(end) else repr(end),
                 row.category, row.label, repr(row.score),
                 *(("", "", "", "") if best is None else (repr(best.iou), best.truth, best.activation, best.intersect)),
             ])  # fmt: skip

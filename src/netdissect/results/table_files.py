@@ -105,6 +105,7 @@ def make_counts_table(vocabulary: Vocabulary, counts: Counts, score: ScoreTable 
     columns |= {} if score is None else {"score": score.values.ravel()}
     return pa.table({
         "unit": make_number_array(unit),
+        "channel": make_number_array(unit - 1),
         "number": make_number_array(np.tile(numbers, units)),
         "concept": names,
         "category": categories,

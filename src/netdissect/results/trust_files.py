@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: Suffixes of a layer's trust files.
 TRUST_SUFFIXES = _CSV, _TABLE, TRUST_ARRAYS_SUFFIX = "-trust.csv", "-trust.parquet", "-trust.npz"
 #: Columns of the CSV and of the Parquet table.
-_COLUMNS = ("unit", "label", "score", *(field.name for field in fields(UnitTrust)))
+_COLUMNS = ("unit", "channel", "label", "score", *(field.name for field in fields(UnitTrust)))
 #: What separates the labels of a set in the CSV table.
 _BETWEEN_LABELS = "; "
 #: Arrays that are stored of every part.
@@ -196,7 +196,7 @@ def _write_csv(path: Path, units: UnitTable) -> None:
     for row in units:
         figures = (row.trust or UnitTrust()).as_dict()
         figures["labels"] = _BETWEEN_LABELS.join(figures["labels"])
-        writer.writerow([row.unit, row.label, repr(row.score), *map(_format_figure, figures.values())])
+        writer.writerow([row.unit, row.channel, row.label, repr(row.score), *map(_format_figure, figures.values())])
     atomic.write_text(path, out.getvalue())
 
 
@@ -208,6 +208,7 @@ def _write_parquet(path: Path, units: UnitTable) -> None:
     rows = [(row.trust or UnitTrust()).as_dict() for row in units]
     columns = {
         "unit": make_number_array(np.array([row.unit for row in units], np.int32)),
+        "channel": make_number_array(np.array([row.channel for row in units], np.int32)),
         "label": make_text_array([row.label for row in units]),
         "score": make_number_array(np.array([row.score for row in units], np.float64)),
     }

@@ -21,12 +21,19 @@ _RIGHT = "padding:2px 14px 2px 0;text-align:right;font-variant-numeric:tabular-n
 
 
 def render_unit_table(rows: Sequence[UnitRow], score_title: str) -> str:
-    """Return the first units as an HTML table: number, concept, category, score with a bar, interval and q where they are known."""
+    """Return the first units as an HTML table: unit and channel, concept, category, score with a bar, interval and q where they are known."""
     shown = rows[:_MOST]
     best = max((row.score for row in shown), default=0) or 1
     measured = any(row.trust is not None and row.trust.low is not None for row in shown)
     tested = any(row.trust is not None and row.trust.q is not None for row in shown)
-    heads = [("unit", _RIGHT), ("concept", _LEFT), ("category", _LEFT), (score_title, _RIGHT), ("", _LEFT)]
+    heads = [
+        ("unit", _RIGHT),
+        ("channel", _RIGHT),
+        ("concept", _LEFT),
+        ("category", _LEFT),
+        (score_title, _RIGHT),
+        ("", _LEFT),
+    ]
     heads += [("95 % interval", _LEFT)] * measured + [("q", _RIGHT)] * tested
     head = "".join(f'<th style="{style};font-weight:600">{html.escape(name)}</th>' for name, style in heads)
     body = "".join(_render_row(row, best, measured=measured, tested=tested) for row in shown)
@@ -37,7 +44,7 @@ def render_unit_table(rows: Sequence[UnitRow], score_title: str) -> str:
 def _render_row(row: UnitRow, best: float, *, measured: bool, tested: bool) -> str:
     bar = f'<span style="display:inline-block;height:.6em;width:{_WIDTH * row.score / best:.2f}em;background:currentColor;opacity:.45"></span>'
     cells = [
-        (str(row.unit), _RIGHT), (html.escape(display_name(row.label)) or "no concept", _LEFT), (html.escape(row.category), _LEFT),
+        (str(row.unit), _RIGHT), (str(row.channel), _RIGHT), (html.escape(display_name(row.label)) or "no concept", _LEFT), (html.escape(row.category), _LEFT),
         (f"{row.score:.3f}", _RIGHT), (bar, _LEFT),
     ]  # fmt: skip
     low, high, q = (None if row.trust is None else getattr(row.trust, name) for name in ("low", "high", "q"))

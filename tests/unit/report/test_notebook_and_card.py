@@ -82,7 +82,7 @@ def test_a_layer_is_shown_as_cards_of_different_concepts_with_images(result):
     html = layer._repr_html_()
     assert len(find_images(html)) == 8 * 5
     assert len(html) < 150_000
-    numbers = [int(number) for number in re.findall(r">unit (\d+),", html)]
+    numbers = [int(number) for number in re.findall(r">unit (\d+) \(channel \d+\),", html)]
     labels = [layer.unit(number).row.label for number in numbers]
     different = len({row.label for row in layer.units if row.label})
     assert len(numbers) == 8
@@ -109,13 +109,26 @@ def test_an_image_of_a_unit_is_untouched_in_its_mask_and_darker_and_grayer_outsi
 def test_the_table_of_units_is_shown_as_a_table(trusted, result):
     units = trusted["block2/conv"].units
     head, *rows = cells_of(html.unescape(units._repr_html_()))
-    assert head == ["unit", "concept", "category", "IoU", "", "95 % interval", "q"]
+    assert head == ["unit", "channel", "concept", "category", "IoU", "", "95 % interval", "q"]
     assert len(rows) == 20
     first = units[0]
-    assert rows[0][:4] == [str(first.unit), display_name(first.label), first.category, f"{first.score:.3f}"]
-    assert rows[0][5] == f"{first.trust.low:.3f}–{first.trust.high:.3f}"
+    assert rows[0][:5] == [
+        str(first.unit),
+        str(first.channel),
+        display_name(first.label),
+        first.category,
+        f"{first.score:.3f}",
+    ]
+    assert rows[0][6] == f"{first.trust.low:.3f}–{first.trust.high:.3f}"
     assert "… 20 units more" in units._repr_html_()
-    assert cells_of(result["block1/conv"].units._repr_html_())[0] == ["unit", "concept", "category", "IoU", ""]
+    assert cells_of(result["block1/conv"].units._repr_html_())[0] == [
+        "unit",
+        "channel",
+        "concept",
+        "category",
+        "IoU",
+        "",
+    ]
 
 
 def test_a_unit_shows_its_page_in_a_frame(result):
@@ -172,9 +185,10 @@ def test_a_notebook_shows_q_of_units(trusted):
     layer = trusted["block2/conv"]
     text = html.unescape(layer._repr_html_())
     head, *rows = cells_of(text)
-    assert head == ["unit", "IoU", "q", "category", "concept"]
+    assert head == ["unit", "channel", "IoU", "q", "category", "concept"]
     for row, unit in zip(rows, layer.units, strict=False):
-        assert row[2] == format_probability(unit.trust.q)
+        assert row[:2] == [str(unit.unit), str(unit.channel)]
+        assert row[3] == format_probability(unit.trust.q)
     assert describe_findings(layer) in text
     assert describe_unconvincing(layer) in text
     weak = next(row for row in layer.units if row.trust.q is not None and row.trust.q >= 0.05)

@@ -181,7 +181,7 @@ def test_the_parquet_table_holds_every_unit_and_concept(result, folder):
     rows = pq.read_table(folder / "tokens.parquet").to_pylist()
     expected = [
         {
-            "unit": unit + 1, "number": concept.number, "concept": concept.name, "category": concept.category,
+            "unit": unit + 1, "channel": unit, "number": concept.number, "concept": concept.name, "category": concept.category,
             "I": layer.counts.I[unit, column], "A": layer.counts.A[unit, column], "G": layer.counts.G[column],
             "iou": layer.iou[unit, column], "score": layer.scores[unit, column],
         }
@@ -237,7 +237,9 @@ def test_run_json_holds_the_sizes_of_the_trust_tables_and_what_follows(result, f
     }  # fmt: skip
 
 
-TRUST_COLUMNS = "unit,label,score,low,high,chance,cut,lift,p,p_own,q,p_within,q_within,q_reference,keep,labels,honest"
+TRUST_COLUMNS = (
+    "unit,channel,label,score,low,high,chance,cut,lift,p,p_own,q,p_within,q_within,q_reference,keep,labels,honest"
+)
 
 
 def test_the_trust_table_holds_every_unit_best_first(result, folder):
@@ -246,6 +248,7 @@ def test_the_trust_table_holds_every_unit_best_first(result, folder):
     assert text.split("\r\n")[0] == TRUST_COLUMNS
     rows = list(csv.DictReader(text.splitlines()))
     assert [int(row["unit"]) for row in rows] == [row.unit for row in layer.units]
+    assert all(int(row["channel"]) == int(row["unit"]) - 1 for row in rows)
     for row, unit in zip(rows, layer.units, strict=True):
         assert (row["label"], float(row["score"])) == (unit.label, unit.score)
         assert row["labels"] == "; ".join(unit.trust.labels)
@@ -258,7 +261,7 @@ def test_the_parquet_table_of_trust_has_the_same_columns(result, folder):
     rows = pq.read_table(folder / "tokens-trust.parquet").to_pylist()
     assert list(rows[0]) == TRUST_COLUMNS.split(",")
     expected = [
-        {"unit": row.unit, "label": row.label, "score": row.score, **row.trust.as_dict()}
+        {"unit": row.unit, "channel": row.channel, "label": row.label, "score": row.score, **row.trust.as_dict()}
         for row in result["tokens"].units
     ]
     assert rows == [row | {"labels": list(row["labels"])} for row in expected]
