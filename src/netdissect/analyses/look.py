@@ -13,12 +13,11 @@ from netdissect.analyses.finished_run import load_finished
 from netdissect.analyses.given_images import collect_images
 from netdissect.analyses.image_activations import read_with_network
 from netdissect.analyses.probe_image_rows import find_rows, list_image_names, read_stored
-from netdissect.analyses.run_network import is_loader, open_run_network
+from netdissect.analyses.run_network import open_given, open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
 from netdissect.bounds import describe_type, require_between
 from netdissect.errors import SettingsError
 from netdissect.io.images import ENDINGS
-from netdissect.model_loading import as_network
 from netdissect.networks.kinds import SPELLINGS
 from netdissect.networks.units.projected_network import attach_projections
 from netdissect.progress import show_progress
@@ -306,9 +305,8 @@ class _ImageRequest:
         """Return the network of a run, with all of its layers, prepared as the run prepared it."""
         network = self.network
         if network is not None and (self.preprocess is not None or self.projection is not None):
-            network = as_network(
-                network() if is_loader(network) else network, arguments.require_preprocess(self.preprocess),
-                arch=self.arch, weights=self.weights, trust=self.trust,
+            network = open_given(
+                network, arguments.require_preprocess(self.preprocess), arch=self.arch, weights=self.weights, trust=self.trust
             )  # fmt: skip
             if self.projection is not None:
                 network, _ = attach_projections(network, list(whole.layers), self.projection)

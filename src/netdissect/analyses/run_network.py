@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netdissect.errors import ModelNotFoundError, SettingsError
 from netdissect.io.text import escape_line
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netdissect.networks.network import Network
+    from netdissect.networks.preprocess import Preprocess
     from netdissect.results.run_result import NetworkCard, Result
 
     #: A network, a module, MODEL, or a function that loads a network when it is needed.
@@ -52,20 +53,28 @@ def open_run_network(
                 "arch= and weights= say how a network is loaded: give the network too, or leave them out"
             )
         network = _open_bundled(run)
-    elif is_loader(model):
-        network = model()
     else:
-        network = as_network(model, arch=arch, weights=weights, trust=trust)
+        network = open_given(model, arch=arch, weights=weights, trust=trust)
     if network.fingerprint() != run.network.fingerprint:
         raise SettingsError(_describe_difference(network, run.network, list(run.layers)))
     return network
 
 
-def is_loader(model: NetworkLike) -> TypeGuard[Callable[[], Network]]:
-    """Return whether a network is given as a function that loads it."""
+def open_given(
+    model: NetworkLike,
+    preprocess: Preprocess | None = None,
+    *,
+    arch: str | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
+) -> Network:
+    """Return a network that was given as `as_network` takes it, or as a function that loads it."""
     from torch import nn
 
-    return callable(model) and not isinstance(model, (str, nn.Module)) and not hasattr(model, "probe")
+    given: Any = model
+    if callable(model) and not isinstance(model, (str, nn.Module)) and not hasattr(model, "probe"):
+        given = model()
+    return as_network(given, preprocess, arch=arch, weights=weights, trust=trust)
 
 
 def _open_bundled(run: Result) -> Network:

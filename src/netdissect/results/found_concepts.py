@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+from netdissect.concepts import display_name
 from netdissect.errors import SettingsError
 from netdissect.io import atomic
 from netdissect.io.text import make_writable
@@ -41,9 +42,13 @@ FOUND_KINDS: dict[str, tuple[Kind, bool]] = {
     "label": ("text", True), "label_score": ("number", True), "formula": ("text", True), "image_rows": ("integers", True),
     "image_names": ("texts", True),
 }  # fmt: skip
+#: Columns that a notebook shows.
+_SHOWN = (
+    "concept", "category", "detectors", "layer", "unit", "channel", "score", "low", "high", "q", "detects", "label", "why",
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ConceptUnit:
     """A unit and how well it sees a concept.
 
@@ -84,6 +89,15 @@ class ConceptUnit:
         """The unit's position in the layer, counted from 0: its channel in torch, its row in arrays."""
         return self.unit - 1
 
+    def __repr__(self) -> str:
+        word = "detects it" if self.detects else "does not detect it"
+        label = (
+            ""
+            if self.relation == "label"
+            else f", label {display_name(self.label) or 'no concept'} {self.label_score:.4f}"
+        )
+        return f"unit {self.unit} (channel {self.channel}) of {self.layer}: score {self.score:.4f}, {word}{label}; .as_dict() has every field"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the unit's figures by name; None where they were not measured or are those of another concept."""
         trust = self.trust
@@ -96,7 +110,7 @@ class ConceptUnit:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FoundConcept:
     """A concept and the units that see it.
 
@@ -129,6 +143,10 @@ class FoundConcept:
     def detectors(self) -> int:
         """Number of units that detect it."""
         return sum(unit.detects for unit in self.units)
+
+    def __repr__(self) -> str:
+        seen = f"{self.detectors} {'unit detects' if self.detectors == 1 else 'units detect'} it"
+        return f"{display_name(self.name)} ({self.category}): {seen}, best score {self.best_score:.4f}; .units, .why, .as_dict()"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the concept's figures by name, with those of its units."""
@@ -179,8 +197,10 @@ class FoundConcepts(Table, Sequence[FoundConcept]):
         return "\n".join(self.describe())
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"{html.escape(line)}\n" for line in self.describe())
-        return f"<pre>{lines}</pre>"
+        from netdissect.results.table_html import render_table
+
+        said = "".join(f"<p>{html.escape(line)}</p>" for line in self.remarks)
+        return said + render_table(self, columns=_SHOWN)
 
     def describe(self, most: int | None = 20) -> list[str]:
         """Return the table as lines of text.

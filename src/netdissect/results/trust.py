@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netdissect.short_reprs import ShortRepr
+from netdissect.short_reprs import ShortRepr, describe_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +112,7 @@ class Trust(ShortRepr):
     reference: Reference | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UnitTrust:
     """How far one unit's label can be trusted; None where it was not measured or does not apply.
 
@@ -147,6 +147,11 @@ class UnitTrust:
     keep: float | None = None
     labels: tuple[str, ...] = ()
     honest: float | None = None
+
+    def __repr__(self) -> str:
+        found = {name: value for name, value in self.as_dict().items() if value is not None and value != ()}
+        shown = ", ".join(f"{name}={describe_value(value)}" for name, value in found.items())
+        return f"UnitTrust({shown}){'' if found else ' without any figure: chance and resamples were not measured'}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures by name, in the order of the columns of ``LAYER-trust.csv``."""

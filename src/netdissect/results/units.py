@@ -234,7 +234,7 @@ class UnitTable(Table, Sequence[UnitRow]):
         """Return the units for which an expression of columns is true, such as ``"score > 0.1 and category == 'object'"``.
 
         Args:
-            expression: as `pandas.DataFrame.query` takes it; names with a hyphen in backquotes.
+            expression: as `pandas.DataFrame.query` takes it: names with a hyphen in backquotes, and the caller's variables after an ``@``.
 
         Raises:
             MissingExtraError: if pandas is not installed.
@@ -242,7 +242,7 @@ class UnitTable(Table, Sequence[UnitRow]):
         """
         frame = self.to_pandas()
         try:
-            chosen = frame.query(expression).index
+            chosen = frame.query(expression, level=1).index  # the caller's variables
         except Exception as error:  # pandas raises many kinds
             raise SettingsError(
                 f"query({expression!r}) cannot be read ({type(error).__name__}: {error}): expected columns of the table and values, as "

@@ -13,6 +13,7 @@ from netdissect.results.ablation_findings import describe_concept_ablation
 from netdissect.results.concept_words import VocabularyNotes
 from netdissect.results.counts import Counts
 from netdissect.results.find import find_units
+from netdissect.results.trust import UnitTrust
 
 WORDS = Vocabulary(
     ("object", "part", "scene"),
@@ -203,7 +204,19 @@ def test_a_slice_is_a_table_and_text_and_html_show_its_lines(run):
     assert [concept.name for concept in found[:2]] == [concept.name for concept in list(found)[:2]]
     assert str(found).splitlines() == found.describe()
     assert "more" in str(found) and len(found.describe(None)) > len(found.describe(3))
-    assert "<pre>" in found._repr_html_() and "&lt;" in found._repr_html_()
+    shown = found._repr_html_()
+    assert shown.count("<tr>") == 21 and f"… {len(found.list_rows()) - 20:,} rows more" in shown
+    assert all(f">{name}</th>" in shown for name in ("concept", "unit", "channel", "score"))
+
+
+def test_a_concept_and_a_unit_are_one_line_that_says_where_the_rest_is(run):
+    concept = next(concept for concept in run.find() if concept.units)
+    unit = concept.units[0]
+    assert repr(concept).startswith(f"{concept.name} ({concept.category}): ") and ".units" in repr(concept)
+    assert repr(unit).startswith(f"unit {unit.unit} (channel {unit.channel}) of {unit.layer}: score {unit.score:.4f}, ")
+    assert "\n" not in repr(concept) + repr(unit)
+    assert repr(UnitTrust(q=0.25, labels=("sky",))) == "UnitTrust(q=0.25, labels=('sky',))"
+    assert repr(UnitTrust()) == "UnitTrust() without any figure: chance and resamples were not measured"
 
 
 def test_a_run_scored_by_something_else_says_nothing_of_attainable_iou(run):

@@ -180,6 +180,8 @@ def test_a_query_is_that_of_pandas():
     table = rows((1, 0.3), (2, 0.2), (3, 0.01))
     assert table.query("score > 0.1 and label != 'c1'")["unit"].tolist() == [2]
     assert table.query("`object-truth` == 11").to_pandas().equals(table.to_pandas())
+    limit = 0.1
+    assert len(table.query("score > @limit")) == len(table.query(f"score > {limit}"))
     with pytest.raises(SettingsError, match=r"query\('scor > 1'\) cannot be read \(.*'scor'"):
         table.query("scor > 1")
 
