@@ -42,7 +42,13 @@ def sort_categories(categories: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One concept of a vocabulary."""
+    """One concept of a vocabulary.
+
+    Attributes:
+        number: its number in ``label.csv``, from 1, which label maps hold.
+        name: as in ``label.csv``, such as ``"sky"``.
+        category: the category that it counts for, κ(c).
+    """
 
     number: int
     name: str

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import doctest
 import importlib
 import re
 from pathlib import Path
 
 import pytest
+
+import netdissect
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "netdissect"
@@ -47,6 +50,47 @@ def test_pages_and_sections_named_in_sources_exist(path):
             )
     for number in re.findall(r"\bdecision (\d+)\b", text):
         assert list((ROOT / "docs" / "decisions").glob(f"{int(number):04d}-*.md")), f"decision {number}"
+
+
+def list_public_dataclasses():
+    """Return the dataclasses of public names, and those that a result, a comparison or a look is made of."""
+    rooms = [
+        "analyses.look",
+        "concepts",
+        "experiments.compare_runs",
+        "experiments.track",
+        "layers",
+        "report.image_look",
+    ]
+    rooms += [f"results.{path.stem}" for path in sorted((SOURCE / "results").glob("*.py"))]
+    found = [getattr(netdissect, name) for name in netdissect.__all__]
+    for room in rooms:
+        module = importlib.import_module(f"netdissect.{room}")
+        found += [
+            kind
+            for name, kind in vars(module).items()
+            if not name.startswith("_") and module.__name__ == getattr(kind, "__module__", "")
+        ]
+    return sorted(
+        {kind for kind in found if isinstance(kind, type) and dataclasses.is_dataclass(kind)},
+        key=lambda kind: kind.__qualname__,
+    )
+
+
+def test_every_public_field_is_described_and_an_array_by_its_shape():
+    wrong, kinds = [], list_public_dataclasses()
+    assert {"Settings", "Layer", "LayerResult", "LookResult", "Comparison", "UnitTrust"} <= {
+        kind.__name__ for kind in kinds
+    }
+    for kind in kinds:
+        text = "\n".join(base.__doc__ or "" for base in kind.__mro__)
+        for field in dataclasses.fields(kind):
+            said = re.search(rf"^ *{field.name}: .+(?:\n {{8}} +.+)*", text, re.MULTILINE)
+            if field.name.startswith("_") or field.metadata.get("help"):
+                continue
+            if said is None or ("NDArray" in str(field.type) and "shape" not in said[0]):
+                wrong.append(f"{kind.__name__}.{field.name}")
+    assert wrong == []
 
 
 def test_docstrings_of_functions_are_in_the_imperative():
