@@ -118,7 +118,7 @@ class Vocabulary(ShortRepr):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """The labels of one image, as codes.
+    """The labels of one image, as codes: concepts by their position in the vocabulary, from 1; 0 is no label.
 
     Attributes:
         planes: label planes, uint16, shape (P, sh, sw); P may be 0.

@@ -131,7 +131,7 @@ class ExecutionSettings(CheckedSettings):
     """The settings of how a dissection is carried out; they do not change its results."""
 
     device: str = declare_option("auto", "Device of the network: auto, cpu, cuda or cuda:N.")
-    workers: int = declare_option(1, "Processes that scan shards in parallel.", bounds=(1, MAX_WORKERS))
+    workers: int = declare_option(1, "Processes that share the images.", bounds=(1, MAX_WORKERS))
     pictures: bool = declare_option(True, "Write exemplar images and the HTML report.")
     classic: bool = declare_option(
         False, "Also write the released code's pages into the report: a strip of images for every unit.", rare=True

@@ -36,20 +36,21 @@ def open_probe_set(
     out: str | Path | None = None,
     progress: Progress | bool = True,
 ) -> ConceptSource:
-    """Open a probe set, of data as programs have it (docs/broden.md, Data from Python).
+    """Open a probe set, or make one of images and masks that a program holds (docs/broden.md, Data from Python).
 
     Args:
         data: images with their masks: a torch data set or loader; a ``datasets.Dataset`` or ``DatasetDict``; a pair of all images
             and all masks, as tensors, arrays or lists; or any iterable of pairs (image, masks), of dicts, or of batches of them.
-            Several masks of one image, (K, h, w), are binary, one for each concept. Or a folder in Broden's format, a prepared file, the name of either, or a URL.
+            Several masks of one image, (K, h, w), are binary, one for each concept. Or a folder in Broden's format, a prepared
+            file, the name of either, or a URL.
         concepts: what masks mean: names of the numbers 1, 2, … (0, 1, … if the first is ``background``); a dict number → name
             or → (name, category); a dict category → names, for masks by category; or a `Vocabulary`. None takes what the
             data says itself.
         split: use only this split, of data with splits: ``val`` and ``validation`` mean the same, and no other part is read.
-        limit: use only the first images with labels, so many; the rest is not read.
+        limit: use at most this many images, the first that have labels; the rest is not read.
         image: key or column of the images; None finds it.
         mask: key or column of the masks; None finds it.
-        category: of concepts without one; None for object, and scene where each image has the number of a class.
+        category: category of concepts without one; None takes object, and scene where each image has the number of a class.
         preprocess: what float images were normalized with, as `dissect` takes it; None tries the usual ones.
         size: side in pixels to which images are scaled, and label maps to half of it; None keeps all as they are if they
             have one size, else 224.

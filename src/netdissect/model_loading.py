@@ -184,9 +184,10 @@ def remove_units(
     weights: str | Path | None = None,
     trust: bool = False,
 ) -> contextlib.AbstractContextManager[Network]:
-    """Return a context manager; inside it units of a layer are removed from a network, for an evaluation loop of one's own.
+    """Remove units of a layer from a network inside a ``with`` block, for an evaluation loop of your own.
 
-    The weights stay the same, and afterwards so does all else. Of a module it removes the units from the module itself.
+    The weights are not changed, and after the block everything is as before. If `model` is a module, that module itself lacks
+    the units inside the block, and not a copy.
 
     Args:
         model: any ``torch.nn.Module``, a network that was loaded, or a name that `load_network` accepts.
@@ -199,7 +200,7 @@ def remove_units(
         trust: as for `load_network`.
 
     Returns:
-        the context manager, which gives the network; its ``module`` is what to call.
+        a context manager, which gives the network; call its ``module``.
 
     Raises:
         UnknownLayerError: when the block is entered, if it has no such layer.

@@ -121,7 +121,7 @@ def ablate(
         layers: layers of the run, also by patterns such as ``conv*`` or ``*``; None for the last one, because early layers take
             many times as long: all that is above them runs once for every set of units.
         to: what takes the place of removed activations: ``"zero"``, or ``"mean"``, the unit's mean over these images.
-        matched: the most sets of other units that each concept's units are compared with, from 20 to 10,000.
+        matched: how many sets of other units each concept's units are compared with, at most; from 20 to 10,000.
         curve: whether every class is also measured without its 1, 4 and 20 most important units.
         split: only images of this split.
         limit: at most this many images.

@@ -87,8 +87,8 @@ def explain(
 ) -> Result:
     """Find every unit's best formula of concepts, such as ``(cow OR sheep) AND NOT grass`` (docs/formulas.md).
 
-    Formulas of up to three concepts are searched exactly; longer ones by a beam that starts from the best of three. The masks come from the
-    scans that a run with ``keep`` has stored; other runs are scanned again, with their own thresholds.
+    Formulas of up to three concepts are searched exactly; longer ones by a beam that starts from the best of three. A run that
+    was made with ``keep`` has stored the masks; other runs go through their network again, with their own thresholds.
 
     Args:
         run: a result, or the folder of a run, into which the answer is saved.
@@ -97,7 +97,7 @@ def explain(
         layers: layers of the run, also by patterns such as ``layer4.*`` or ``last``; None for all.
         units: numbers of units, from 1, in each of these layers; None for all.
         length: the most concepts of a formula, from 1 to 5.
-        shifts: how often the labels of other images are explained instead, to tell what a formula gains by chance; 0 for never.
+        shifts: how often formulas are also searched with the labels of other images, to measure what they gain by chance; 0 for never.
         workers: processes that scan and count; None takes the run's.
         arch: as for `netdissect.dissect`, of a network that is given as MODEL.
         weights: as for `netdissect.dissect`.

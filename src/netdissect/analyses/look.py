@@ -164,8 +164,9 @@ def look(
         network: the network that the run dissected, a module, or MODEL; None only for the bundled network, and for `rows`
             without a network.
         images: images of your own: files, folders, arrays of uint8 and shape (H, W, 3), or images that Pillow has opened.
-        rows: images of the run's probe set instead, one or several, by row in ``index.csv``, from 0, or by name. Without a network, what the run
-            has kept of them is used: every unit with ``keep``, else the units that have them among their strongest images.
+        rows: images of the run's probe set instead, one or several, by row in ``index.csv``, from 0, or by name. Without a
+            network, what the run has kept of them is used: every unit if it was run with ``keep``, else the units that have
+            them among their strongest images.
         layers: layers of the run, also by patterns such as ``layer4.*`` or ``last``; None takes all.
         data: the run's probe set, if it is not where the run was made; only for `rows`.
         threshold: score from which a unit counts as labeled; None takes the run's.

@@ -53,7 +53,7 @@ def ablate(
         classes: The classes in the order of the network's outputs: a list of names, or ImageNet's or Places365's file.
         layers: Layers of the run, also by patterns, such as 'conv*'. Early layers take many times as long as late ones.
         to: What takes the place of removed activations: zero, or mean, the unit's mean over these images.
-        matched: The most sets of other units that each concept's units are compared with.
+        matched: How many sets of other units each concept's units are compared with, at most.
         curve: --no-curve: do not measure every class without its most important units, which runs all images with many sets.
         split: Use only images of this split.
         limit: Use at most N images.

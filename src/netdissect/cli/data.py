@@ -84,7 +84,7 @@ def check(folder: Annotated[str, PATHS], /, *, workers: _Workers = _CPUS, quiet:
     """Check every table, image and label map of a probe set, and summarize its labels.
 
     Args:
-        folder: A Broden folder, a prepared file, or the name of a downloaded one.
+        folder: A probe set: folder, prepared file, or name of a downloaded one.
         workers: Processes that decode in parallel.
         quiet: Show no progress.
     """
@@ -149,7 +149,7 @@ def download(
     download_entries(names, get_data_folder(into), registry, networks=False, keep=keep, quiet=quiet)
 
 
-@data.command
+@data.command(usage="Usage: netdissect data synonyms [TABLE]")
 def synonyms(table: Literal["broden1", "broden-plus"] = "broden1", /) -> None:
     """Print a built-in synonym table, to read or to edit.
 

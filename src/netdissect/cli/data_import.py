@@ -24,6 +24,7 @@ _CPUS = os.cpu_count() or 1
 _SET = Group("Probe set", sort_key=3, help_formatter=HelpScreen())
 _SET_RARE = Group("Probe set: rare options", sort_key=4, help_formatter=HelpScreen(rare=True))
 _COMMANDS = Group("Probe sets of your own images", sort_key=2)
+_COCO_USAGE = "Usage: netdissect data from-coco ANNOTATIONS [PHOTOS] --out PATH [OPTIONS]"
 _Quiet = Annotated[bool, Parameter(group=EXECUTION), SWITCH]
 _First = Annotated[int | None, describe_default("1; 0 if the first name means no label")]
 _NumberColumn = Annotated[str | None, describe_default("found by its name")]
@@ -289,7 +290,8 @@ def add_import_commands(data: App) -> None:
     for command in (
         from_masks, from_coco, from_annotations, from_voc, from_ade, from_hf, from_labels, from_segmenter, from_words,
     ):  # fmt: skip
-        data.command(command, group=_COMMANDS, group_parameters=OPTIONS)
+        usage = _COCO_USAGE if command is from_coco else None
+        data.command(command, group=_COMMANDS, group_parameters=OPTIONS, usage=usage)
     # Without these, the error for from-labelme would suggest from-labels, which is another importer.
     for tool in ("labelme", "cvat", "label-studio", "supervisely", "hasty", "via", "yolo"):
         data.command(functools.partial(from_annotations, tool=tool), name=f"from-{tool}", show=False)

@@ -32,7 +32,7 @@ def prepare(
     """Write a probe set into one file with its labels decoded, which is used in place of the folder.
 
     Args:
-        folder: A Broden folder, or the name of a downloaded one.
+        folder: Folder of a probe set, or the name of a downloaded one.
         out: The file.
         images: Images as the files they are (original), or decoded and scaled to this side in pixels.
         workers: Processes that work in parallel.

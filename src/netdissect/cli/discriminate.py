@@ -15,7 +15,7 @@ from netdissect.progress import show_progress
 
 def discriminate(
     run: Path,
-    model: Annotated[str | None, IS_MODEL] = None,
+    model: Annotated[str | None, IS_MODEL, describe_default("the bundled network")] = None,
     /,
     *,
     data: Annotated[str | None, PATHS, Parameter(["--data", "-s"]), describe_default("the run's probe set")] = None,
@@ -46,7 +46,7 @@ def discriminate(
         seed: Seed of the division into folds.
         split: Use only images of this split, such as val.
         limit: Use at most this many images.
-        beside: Run folders of other networks with an answer over the same images, for the figure.
+        beside: Run folders of other networks for which this was measured over the same images; the figure shows them too.
         device: Device of the network: auto, cpu, cuda or cuda:N.
         quiet: Show no progress.
     """

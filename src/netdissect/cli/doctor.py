@@ -14,7 +14,7 @@ def doctor(
     as_json: Annotated[bool, Parameter("--json", negative="")] = False,
     import_all: Annotated[bool, Parameter("--all", negative="")] = False,
 ) -> None:
-    """Show what is installed, what the machine has, and what works; to paste into a question or a report of a bug.
+    """Show what is installed, what the machine has, and what works; paste it into a question or a bug report.
 
     Home folders and the user's name are left out.
 

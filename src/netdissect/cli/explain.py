@@ -44,7 +44,7 @@ def explain(
         layers: Layers of the run, also by patterns.
         units: Numbers of units in these layers, from 1.
         length: The most concepts of a formula, up to 5. Up to 3, the best is found exactly.
-        shifts: How often the labels of other images are explained instead, to tell what a formula gains by chance.
+        shifts: How often formulas are also searched with the labels of other images, to measure what they gain by chance.
         data: The run's probe set, if it is at another place.
         workers: Worker processes that scan and count.
         quiet: Show no progress.

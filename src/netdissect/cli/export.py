@@ -15,7 +15,7 @@ from netdissect.progress import show_progress
 
 def export(
     run: Path,
-    model: Annotated[str | None, IS_MODEL] = None,
+    model: Annotated[str | None, IS_MODEL, describe_default("the bundled network")] = None,
     /,
     *,
     out: Path,

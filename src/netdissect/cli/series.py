@@ -51,7 +51,7 @@ def series(
     """Dissect many checkpoints of one architecture; images and labels are decoded once.
 
     Each checkpoint gets its own run folder below --out, the same that netdissect run would write. Finished runs are not
-    computed again; netdissect compare OUT draws the training curve.
+    computed again; netdissect track OUT draws the training curve.
 
     Args:
         weights: Checkpoints: files, or patterns such as 'runs/*.ckpt', in natural order (epoch_2 before epoch_10).

@@ -24,8 +24,8 @@ def units(
 ) -> None:
     """Show which units of a finished run see a concept, how surely, and why no unit sees a concept.
 
-    Units whose label the concept is come first; then units that have a higher score with another concept. Without a CONCEPT,
-    every concept of the probe set is listed with its units, and the others with why no unit detects them.
+    Units that have the concept as their label come first; then units that score higher with another concept. Without a CONCEPT,
+    every concept of the probe set is listed: with its units, or with the reason why no unit detects it.
 
     Args:
         run: Run folder.

@@ -56,7 +56,7 @@ def dissect_series(
     """Dissect many checkpoints of one architecture over one probe set; images and labels are decoded once.
 
     Each checkpoint gets its own run folder below `out`, the same that `dissect` would write: finished runs are not computed
-    again, and an interrupted one is continued. ``netdissect compare OUT`` draws the training curve.
+    again, and an interrupted one is continued. `netdissect.track` draws the training curve.
 
     Args:
         model: the architecture: anything that the shell takes for MODEL and ``--weights``, or a module, whose weights are

@@ -23,7 +23,7 @@ _LOG = logging.getLogger("netdissect")
 
 
 class Network(Protocol):
-    """Any network that can be dissected, whatever file or library it came from. It never changes."""
+    """Any network that can be dissected, whatever file or library it came from. It is immutable."""
 
     @property
     def name(self) -> str:

@@ -26,10 +26,10 @@ class Preprocess:
 
     Attributes:
         channels: order of the input's channels.
-        unit: factor for values from 0 to 255: 1 for Caffe, 1/255 for torch.
+        unit: factor for pixel values, which are from 0 to 255: 1 for Caffe, 1/255 for torch.
         mean: subtracted from the values; shape (3,), or (3, H, W) for a mean image of the input's own size.
         std: divides the values, shape (3,).
-        grey: whether the channels are averaged at the end, as the released code's ``--colordepth 1`` does.
+        grey: whether the network gets one channel, the average of the three, as the released code's ``--colordepth 1`` does.
         note: where these settings come from, for the report.
         input_size: height and width that images are scaled to, without cropping; None leaves that to the network.
     """

@@ -39,7 +39,7 @@ LATENTS_FILE = "latents.npy"
 
 
 class Broden:
-    """A probe set on disk. It implements ConceptSource.
+    """A probe set in Broden's format, opened from its folder. It implements ConceptSource.
 
     Rows whose categories are all empty, or hold only 0, carry no label and are dropped, as the released code does.
 

@@ -45,7 +45,7 @@ def build_broden(
             seconds; False shows nothing. An object with the methods ``start(task, total)`` and ``advance(steps)``
             gets the calls instead.
         say: receives messages about a probe set or an unfinished build in `out`.
-        options: fields of `BuildOptions` by name, such as ``size=227`` or ``limit=100``.
+        options: options of ``netdissect data build`` by name, such as ``size=227`` or ``limit=100``.
 
     Raises:
         DataError: a subclass, for anything wrong with a source.

@@ -81,7 +81,7 @@ def prepare_probe_set(
     workers: int = 1,
     progress: Progress | bool = True,
 ) -> PreparedResult:
-    """Write a probe set into one file, which is read in its place: without decoding labels, and by copying one file.
+    """Write a probe set into one file, which is read in place of the folder: its labels are decoded already, and it is easy to copy.
 
     Args:
         data: a folder in Broden's format, or its fsspec URL.
