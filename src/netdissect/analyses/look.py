@@ -13,7 +13,7 @@ from netdissect.analyses.finished_run import load_finished
 from netdissect.analyses.given_images import collect_images
 from netdissect.analyses.image_activations import read_with_network
 from netdissect.analyses.probe_image_rows import find_rows, list_image_names, read_stored
-from netdissect.analyses.run_network import open_given, open_run_network
+from netdissect.analyses.run_network import open_given_network, open_run_network
 from netdissect.analyses.run_probe_set import open_run_probe_set
 from netdissect.bounds import describe_type, require_between
 from netdissect.errors import SettingsError
@@ -306,7 +306,7 @@ class _ImageRequest:
         """Return the network of a run, with all of its layers, prepared as the run prepared it."""
         network = self.network
         if network is not None and (self.preprocess is not None or self.projection is not None):
-            network = open_given(
+            network = open_given_network(
                 network, arguments.require_preprocess(self.preprocess), arch=self.arch, weights=self.weights, trust=self.trust
             )  # fmt: skip
             if self.projection is not None:

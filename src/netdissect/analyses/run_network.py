@@ -54,13 +54,13 @@ def open_run_network(
             )
         network = _open_bundled(run)
     else:
-        network = open_given(model, arch=arch, weights=weights, trust=trust)
+        network = open_given_network(model, arch=arch, weights=weights, trust=trust)
     if network.fingerprint() != run.network.fingerprint:
         raise SettingsError(_describe_difference(network, run.network, list(run.layers)))
     return network
 
 
-def open_given(
+def open_given_network(
     model: NetworkLike,
     preprocess: Preprocess | None = None,
     *,
