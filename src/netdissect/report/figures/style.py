@@ -127,11 +127,21 @@ def save_figure(drawn: Any, path: Path) -> None:
     metadata: Mapping[str, Any] = {
         ".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}
     }  # fmt: skip
+    _fix_layout(drawn)
     for suffix in ENDINGS:
         out = io.BytesIO()
         drawn.savefig(out, format=suffix[1:], metadata=metadata[suffix], dpi=_PIXELS_PER_INCH)
         data = out.getvalue()
         atomic.write_bytes(path.with_suffix(suffix), embed_font(data) if suffix == ".svg" else data)
+
+
+def _fix_layout(drawn: Any) -> None:
+    """Arrange a figure once: otherwise matplotlib draws and arranges it anew before it writes any of its files."""
+    import matplotlib as mpl
+
+    drawn.draw_without_rendering()
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        drawn.set_layout_engine(None)
 
 
 def scale_steps(axes: Any, steps: Iterable[float]) -> None:
