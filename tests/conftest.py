@@ -90,6 +90,17 @@ def _log_no_progress() -> None:
     progress_lines.EVERY = 3600.0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _import_once_for_workers():
+    """Let the process that workers are forked from import what any run needs, whichever test starts it."""
+    from multiprocessing import forkserver
+
+    with pytest.MonkeyPatch.context() as patch:
+        plain = forkserver.set_forkserver_preload
+        patch.setattr(forkserver, "set_forkserver_preload", lambda names: plain([*names, "netdissect.run"]))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of reference data next to the checkout."""

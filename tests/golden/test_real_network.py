@@ -47,7 +47,9 @@ def network(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(shared, network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("efficientnet") / "run"
-    nd.dissect(network, LAYERS, shared / "data/real_a_224", out=folder, geometry="grid", pictures=False)
+    nd.dissect(
+        network, LAYERS, shared / "data/real_a_224", out=folder, geometry="grid", pictures=False, null=0, resamples=0
+    )  # fmt: skip
     return folder
 
 

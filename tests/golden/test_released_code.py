@@ -22,7 +22,8 @@ LAYERS = ["fire5/concat", "fire9/concat", "conv_final"]
 def folder(shared, tmp_path_factory):
     folder = tmp_path_factory.mktemp("squeezenet")
     nd.dissect(
-        str(shared / "models/squeezenet_v1.0"), LAYERS, shared / "data/real_a_227", out=folder, pictures=False
+        str(shared / "models/squeezenet_v1.0"), LAYERS, shared / "data/real_a_227", out=folder, pictures=False,
+        null=0, resamples=0,
     )  # fmt: skip
     return folder
 

@@ -51,6 +51,16 @@ def apart(tmp_path_factory, data, checkpoints):
     return folder
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory, data, checkpoints):
+    """The tables of every checkpoint's own run, without pictures."""
+    folder = tmp_path_factory.mktemp("tables")
+    for number in (1, 2, 10):
+        network = nd.load_network(MODEL, weights=checkpoints / f"epoch_{number}.ckpt")
+        small_runs.dissect_small(data, folder / f"epoch_{number}", network=network)
+    return {name: small_runs.read_tables(folder / name) for name in ("epoch_1", "epoch_2", "epoch_10")}
+
+
 def dissect_series(data, checkpoints, folder, **options):
     return nd.dissect_series(
         MODEL, f"{checkpoints}/*.ckpt", small_runs.LAYERS, data, out=folder, **{**small_runs.OPTIONS, **options}
@@ -72,16 +82,18 @@ def require_equal(folder, apart):
         assert read_run(folder / f"epoch_{number}") == read_run(apart / f"epoch_{number}")
 
 
-@pytest.mark.parametrize("memory", [None, 0, 20_000])
-def test_a_series_writes_the_bytes_of_separate_runs(data, checkpoints, apart, tmp_path, memory):
-    options = {} if memory is None else {"memory": memory}
-    results = dissect_series(data, checkpoints, tmp_path / "series", pictures=True, **options)
+def test_a_series_writes_the_bytes_of_separate_runs(data, checkpoints, apart, tmp_path):
+    results = dissect_series(data, checkpoints, tmp_path / "series", pictures=True)
     assert list(results) == ["epoch_1", "epoch_2", "epoch_10"]
     assert sorted(path.name for path in (tmp_path / "series").iterdir()) == sorted(results)
-    if memory is None:
-        require_equal(tmp_path / "series", apart)
-    for name in results:
-        assert small_runs.read_tables(tmp_path / "series" / name) == small_runs.read_tables(apart / name)
+    require_equal(tmp_path / "series", apart)
+
+
+@pytest.mark.parametrize("memory", [0, 20_000])
+def test_a_series_in_little_memory_writes_the_tables_of_separate_runs(data, checkpoints, tables, tmp_path, memory):
+    assert list(dissect_series(data, checkpoints, tmp_path, memory=memory)) == list(tables)
+    for name, expected in tables.items():
+        assert small_runs.read_tables(tmp_path / name) == expected
 
 
 def test_images_and_labels_are_decoded_once(data, checkpoints, tmp_path, monkeypatch):
@@ -113,7 +125,7 @@ def test_a_series_and_separate_runs_recognize_each_other(data, checkpoints, apar
     assert "nothing is computed again" not in caplog.text
 
 
-def test_an_interrupted_series_continues_where_it_was(data, checkpoints, apart, tmp_path, monkeypatch, caplog):
+def test_an_interrupted_series_continues_where_it_was(data, checkpoints, tables, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO, "netdissect")
     from netdissect.engine import tasks
 
@@ -133,13 +145,12 @@ def test_an_interrupted_series_continues_where_it_was(data, checkpoints, apart, 
     assert [(tmp_path / f"epoch_{n}" / "run.json").exists() for n in (1, 2, 10)] == [True, False, False]
     dissect_series(data, checkpoints, tmp_path)
     assert "resuming: an earlier run finished 2 of 4 shards" in caplog.text
-    for number in (1, 2, 10):
-        name = f"epoch_{number}"
-        assert small_runs.read_tables(tmp_path / name) == small_runs.read_tables(apart / name)
+    for name, expected in tables.items():
+        assert small_runs.read_tables(tmp_path / name) == expected
 
 
 @pytest.mark.processes
-def test_a_killed_series_continues_where_it_was(data, checkpoints, apart, tmp_path):
+def test_a_killed_series_continues_where_it_was(data, checkpoints, tables, tmp_path):
     script = f"""
 import os, signal
 import netdissect as nd
@@ -162,8 +173,8 @@ nd.dissect_series({MODEL!r}, {f"{checkpoints}/*.ckpt"!r}, small_runs.LAYERS, {st
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch_1", "epoch_2"]
     results = dissect_series(data, checkpoints, tmp_path)
     assert [run.journal["resumed_shards"] for run in results.values()] == [0, 1, 0]
-    for name in results:
-        assert small_runs.read_tables(tmp_path / name) == small_runs.read_tables(apart / name)
+    for name, expected in tables.items():
+        assert small_runs.read_tables(tmp_path / name) == expected
 
 
 def test_modules_and_functions_take_the_place_of_a_name(data, checkpoints, tmp_path):

@@ -38,7 +38,7 @@ def crash_at(monkeypatch, number):
 @pytest.mark.slow
 def test_a_crash_at_any_write_loses_only_the_current_shard(data, expected, tmp_path):
     crashes = 0
-    for number in range(1, 260, 3):  # every write syncs twice, the file and its folder: both are hit
+    for number in range(1, 260, 7):  # every write syncs twice, the file and its folder: both are hit
         folder = tmp_path / "r"
         with pytest.MonkeyPatch.context() as patch:
             crash_at(patch, number)
