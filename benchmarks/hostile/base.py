@@ -55,11 +55,23 @@ def write_base(base: Path) -> None:
             raise SystemExit("the run that attempts copy failed")
     shutil.rmtree(base / "gone")
     (base / "cache").mkdir()
+    _copy_kernels(base / "cache")
     command = [sys.executable, "-m", "netdissect", *map(str, [*run, base / "warm"])]
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(base / "cache")}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     for path in (base / "cache", *(base / "cache").rglob("*")):
         path.chmod(0o777)  # attempts run as other users too
+
+
+def _copy_kernels(cache: Path) -> None:
+    """Copy the machine code that the runs above cached, so that it is not compiled once more."""
+    from netdissect import compiled  # imports numba
+
+    for path in Path(netdissect.__path__[0]).rglob("__pycache__/*.nb[ci]"):
+        source = path.parent.with_name(f"{path.name.split('.')[0]}.py")
+        folder = compiled._join_cache_folder(cache, str(source))  # noqa: SLF001 - where a run looks for it
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, folder)
 
 
 def _import_everything() -> None:
