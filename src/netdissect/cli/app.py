@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import netdissect
 from netdissect.cli import environment
@@ -203,5 +203,8 @@ def _describe_error(error: BaseException) -> str:
         return f"{error.filename}: {what}" if error.filename else what
     if isinstance(error, MemoryError):
         return "memory ran out: try a smaller --batch-size, fewer layers at once, or --memory"
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(map(repr, error.unused_tokens or []))
+        return f"nothing takes {words} here: a value with spaces needs quotes, and the command's --help says which options take a value"
     text = " ".join(str(error).split())
     return f"{text} (netdissect --help, or netdissect COMMAND --help, lists the options)"

@@ -124,5 +124,9 @@ def _find_spread_reason(layer: LayerResult, summary: TrustSummary, threshold: fl
 def _find_chance_reason(summary: TrustSummary) -> list[str]:
     if summary.beyond is None or summary.beyond >= _FEWEST_BEYOND * summary.detectors:
         return []
-    few = f"only {summary.beyond} of {summary.detectors} detectors are" if summary.beyond else "no detector is"
+    few = (
+        f"only {summary.beyond} of {summary.detectors} detectors {'is' if summary.beyond == 1 else 'are'}"
+        if summary.beyond
+        else "no detector is"
+    )
     return [f"{few} beyond chance (q < {LEVEL:g})"]

@@ -107,7 +107,7 @@ def _summarize(found: FoundConcepts, most: int | None) -> list[str]:
     units = sum(concept.detectors for concept in seen)
     tested = f", q < {LEVEL:g}" if _is_tested(found) else ""
     lines = [
-        f"{len(seen)} of {len(found)} concepts are detected, by {units:,} units ({found.score_title} ≥ {found.threshold:g}{tested})"
+        f"{len(seen)} of {len(found)} concepts {'is' if len(seen) == 1 else 'are'} detected, by {units:,} {'unit' if units == 1 else 'units'} ({found.score_title} ≥ {found.threshold:g}{tested})"
     ]
     heads = ("concept", "category", "units", "of layers", "best unit", found.score_title, "95 % interval", "q")
     if seen:

@@ -141,6 +141,7 @@ def test_layers_lists_what_can_be_dissected(capsys, caffe):
         (["run", "CAFFE", "--layers", "conv1", "--data", "DATA", "--mean", "1", "2"], "--mean takes"),
         (["run", "weights.pth", "--layers", "conv1", "--data", "DATA"], "there is no weights file weights.pth"),
         (["report", "nowhere"], "nowhere does not exist"),
+        (["report", "a run", "--card", "card.md"], "nothing takes 'card.md' here"),
         (["layers", "torchvision:resnet19"], "did you mean resnet18"),
         (["disect"], "disect"),
     ],
