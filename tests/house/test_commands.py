@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+import tomllib
 
 import pytest
 from cyclopts import CycloptsError
@@ -20,6 +21,9 @@ from website import blocks, command_pages
 from netdissect.cli import main
 from netdissect.cli.app import app
 from netdissect.errors import NetdissectError
+from netdissect.networks import plugins
+from netdissect.report import panels
+from netdissect.results import scores
 
 #: Pages whose commands run.
 RUN = ("README.md", "docs/get-started.md")
@@ -112,6 +116,22 @@ def list_options(name):
     command = NAMES[name].app
     arguments = [] if command.default_command is None else command.assemble_argument_collection()
     return {"--help", "--help-all", "--debug"}.union(*([*one.names, *one.negatives] for one in arguments))
+
+
+TOML = [block for page in PAGES for block in blocks.find_blocks(page) if block.language == "toml"]
+GROUPS = {plugins.ENTRY_POINT_GROUP, scores.ENTRY_POINTS, panels.ENTRY_POINTS}
+
+
+@pytest.mark.parametrize("block", TOML, ids=lambda block: f"{block.page}:{block.line}")
+def test_a_toml_block_is_read_as_the_page_says(block, tmp_path):
+    values = tomllib.loads(block.code)
+    if "project" in values:
+        assert set(values["project"]["entry-points"]) <= GROUPS
+        return
+    config = tmp_path / "run.toml"
+    config.write_text(block.code, encoding="utf-8")
+    _, bound, *_ = app.parse_args(["run", "--config", str(config)], exit_on_error=False, print_error=False)
+    assert bound.arguments["model"] == values["model"]
 
 
 def test_a_wrong_option_or_command_is_found():
