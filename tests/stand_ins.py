@@ -22,20 +22,28 @@ if TYPE_CHECKING:
 IMAGES, SIZE = 12, 48
 
 
-def prepare_folder(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Go to a folder in which every file that the documents name is there, and let downloads come from a local server."""
+def prepare_folder(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, images: int = IMAGES) -> None:
+    """Go to a folder in which every file that the documents name is there, and let downloads come from a local server.
+
+    Args:
+        folder: where commands are typed.
+        server: serves what is downloaded.
+        monkeypatch: undoes the changes to the environment.
+        images: how many images the demo and `netdissect data synthetic` draw at most.
+    """
     from netdissect.demo import demonstrate, network
     from netdissect.demo.world import write_probe_set as draw
 
+    most = images
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
     monkeypatch.delenv("NETDISSECT_DATA", raising=False)
     monkeypatch.delenv("NETDISSECT_ZOO", raising=False)
-    monkeypatch.setattr(demonstrate, "IMAGES", IMAGES)
+    monkeypatch.setattr(demonstrate, "IMAGES", images)
     monkeypatch.setattr(network, "LAYERS", network.LAYERS[-2:])
 
     def draw_few(target: Path, *, images: int, size: int = SIZE, **more: object) -> None:
-        draw(target, images=min(images, IMAGES), size=min(size, 112), **more)
+        draw(target, images=min(images, most), size=min(size, 112), **more)
 
     monkeypatch.setattr("netdissect.demo.world.write_probe_set", draw_few)
     write_weights(folder)

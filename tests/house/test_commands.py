@@ -1,7 +1,7 @@
 """Every command in README and docs runs over local stand-ins, or at least has these arguments and options.
 
-The rule: on the pages of `RUN` every netdissect command runs, in the order of the page and in one folder; a command that
-cannot is in a block below the comment ``<!-- not run: REASON -->``. On all other pages a command is parsed, with all its
+The rule: on the pages of `RUN` and `TUTORIALS` every netdissect command runs, in the order of the page and in one folder; a
+command that cannot is in a block below the comment ``<!-- not run: REASON -->``. On all other pages a command is parsed, with all its
 options. A synopsis, which has [, …, | or words such as RUN and DATA, and a command within a sentence are parsed as far as their
 options go. Other programs are in `OTHER_PROGRAMS`.
 """
@@ -27,6 +27,13 @@ from netdissect.results import scores
 
 #: Pages whose commands run.
 RUN = ("README.md", "docs/get-started.md")
+#: Tutorials whose commands and scripts run one after the other, in one folder, over this many images.
+TUTORIALS = [
+    f"docs/tutorials/{name}.md" for name in ("first-dissection", "is-it-real", "what-does-it-use", "your-network")
+]
+TUTORIALS += ["docs/tutorials/your-concepts.md"]
+IMAGES = 120
+SCRIPT = re.compile(r"^cat > (\S+) <<'EOF'\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
 #: Programs that no test runs from a page; dev.py and the benchmarks have tests of their own, pip and git are not ours.
 OTHER_PROGRAMS = {"python", "python3", "pip", "curl", "cd", "mkdir", "git", "unzip", "tar", "cat", "export"}
 NOT_RUN = re.compile(r"^not run: \S+")
@@ -160,3 +167,22 @@ def test_the_commands_of_a_page_run_when_typed(page, tmp_path, server, monkeypat
             assert stopped.value.code == 0, f"{where}: {command}: {said.err or said.out}"
     if page == "README.md":
         assert "/broden1_227.zip" in [path for path, _ in server.requests]
+
+
+@pytest.mark.slow
+def test_the_tutorials_run_when_typed(tmp_path, server, monkeypatch, capsys):
+    pytest.importorskip("torchvision")
+    stand_ins.prepare_folder(tmp_path, server, monkeypatch, IMAGES)
+    typed = 0
+    for page in TUTORIALS:
+        for block in blocks.find_blocks(blocks.ROOT / page):
+            for name, script in SCRIPT.findall(block.code):
+                exec(compile(script, name, "exec"), {"__name__": "__main__"})
+            for command in block.commands:
+                if command.startswith("netdissect ") and not is_synopsis(command) and not NOT_RUN.match(block.note):
+                    with pytest.raises(SystemExit) as stopped:
+                        main(blocks.split_words(command)[1:])
+                    said = capsys.readouterr()
+                    assert stopped.value.code == 0, f"{page}:{block.line}: {command}: {said.err or said.out}"
+                    typed += 1
+    assert typed > 11
