@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,11 @@ class PageData:
     classic: bool = False
     left_out: str = ""
 
+    @functools.cached_property
+    def atlas(self) -> str:
+        """Return the file of the atlas; it is made once for all editions, because laying out thousands of units takes long."""
+        return atlas_data.pack_atlas(list(self.result.layers.values()), self.result.network.input_size)
+
     def has_panels(self, number: int) -> bool:
         """Return whether the layer at a position, or one of its units, has panels."""
         return bool(self.panels) and bool(self.panels[number].layer or any(self.panels[number].units))
@@ -85,7 +91,7 @@ def pack_page_data(data: PageData) -> Iterator[tuple[str, str]]:
     yield "names", pack_arrays("names", [data.result.image_names[int(row)] for row in rows], {})
     layers = list(data.result.layers.values())
     if layers:
-        yield atlas_data.KEY, atlas_data.pack_atlas(layers, data.result.network.input_size)
+        yield atlas_data.KEY, data.atlas
         yield probe_data.KEY, probe_data.pack_probe_set(layers)
     yield "story", story_data.pack_story(data.result)
     yield concept_data.KEY, concept_data.pack_concepts(data.result, data.labels)
