@@ -84,6 +84,50 @@ def _(desk):
     return desk.run("--group-by", "(clip[0-9]+)_")
 
 
+@mistake("a mask with a negative number, in Python")
+def _(desk):
+    import torch
+    from tests import nets
+
+    import netdissect as nd
+
+    image = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", [(image, torch.full((32, 32), -7))], ["sky"])
+
+
+@mistake("a mask with a number that has no concept, in Python")
+def _(desk):
+    import torch
+    from tests import nets
+
+    import netdissect as nd
+
+    image = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", [(image, torch.full((32, 32), 9))], ["sky"])
+
+
+@mistake("more binary masks than concepts, in Python")
+def _(desk):
+    import torch
+    from tests import nets
+
+    import netdissect as nd
+
+    image = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", [(image, torch.ones(3, 32, 32))], ["sky", "tree"])
+
+
+@mistake("a mask that is no array, in Python")
+def _(desk):
+    import torch
+    from tests import nets
+
+    import netdissect as nd
+
+    image = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    return lambda: nd.dissect(nets.make_small_net(), "conv1", [(image, object())], ["sky"])
+
+
 @mistake("`data=` that yields no pairs, in Python")
 def _(desk):
     from tests import nets

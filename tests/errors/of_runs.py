@@ -9,13 +9,16 @@ import shutil
 import subprocess
 import sys
 import types
+from collections import OrderedDict
 from dataclasses import replace
 
 from tests import nets
 from tests.errors.desk import cut, flip, mistake
 from tests.exports import write_onnx
+from torch import nn
 
 import netdissect as nd
+from netdissect.callbacks import Dissect
 from netdissect.io import atomic
 
 
@@ -387,6 +390,54 @@ def _(desk):
     network = nets.make_small_net()
     network.conv1.register_forward_hook(lambda *_: None)
     return lambda: nd.dissect(network, "conv2", desk.data, workers=2)
+
+
+@mistake("a column that a table does not have, in Python")
+def _(desk):
+    return lambda: nd.load(desk.finished)["conv1"].units["lable"]
+
+
+@mistake("a query that pandas cannot read")
+def _(desk):
+    return lambda: nd.load(desk.finished)["conv1"].units.query("scor > 1")
+
+
+@mistake("a result that lies in no folder, given to compare")
+def _(desk):
+    return lambda: nd.compare(
+        [nd.dissect(nets.make_small_net(), "conv1", desk.data, null=0, resamples=0, progress=False)]
+    )
+
+
+@mistake("a score of one's own that is called like a built-in one")
+def _(desk):
+    return lambda: nd.register_score(nd.Score("mine", "IoU", lambda counts, _: counts.I))
+
+
+@mistake("`weights=` without a network, in Python")
+def _(desk):
+    return lambda: nd.look(desk.finished, None, [desk.data / "index.csv"], weights="mine.pth")
+
+
+@mistake("an architecture that is named twice, for a series")
+def _(desk):
+    return lambda: nd.dissect_series("torchvision:resnet18", "*.ckpt", "layer4", desk.data, arch="torchvision:resnet18")
+
+
+@mistake("a callback every so many steps and epochs")
+def _(desk):
+    return lambda: Dissect("conv1", desk.data, every_steps=100, every_epochs=1)
+
+
+@mistake("a callback for a part that the trained network does not have")
+def _(desk):
+    watch = Dissect("conv1", desk.data, network="bakbone")
+    return lambda: watch.start(nn.Sequential(OrderedDict(backbone=nets.make_small_net())))
+
+
+@mistake("a callback that logs to something unknown")
+def _(desk):
+    return lambda: Dissect("conv1", desk.data, log_to="tensorboard")
 
 
 def run_as_main(text, file=None):
