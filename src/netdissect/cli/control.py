@@ -71,6 +71,8 @@ def control(
     print_line(f"{first.source}: {first.preprocess.describe()}")
     folder = checkpoint_series.require_series_folder(out or Path("dissection") / f"{first.name}-control", members)
     del first
+    if loading.weights not in (None, "random"):
+        print_line(f"the weights of {loading.weights} are not used: those of untrained networks are drawn")
     config.save()
     for name, result in checkpoint_series.dissect_members(
         members.items(), layers, concepts, settings, out=folder, total=seeds, fresh=this_run.fresh,
