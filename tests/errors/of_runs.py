@@ -394,7 +394,7 @@ def _(desk):
 
 @mistake("a column that a table does not have, in Python")
 def _(desk):
-    return lambda: nd.load(desk.finished)["conv1"].units["lable"]
+    return lambda: nd.load(desk.finished)["conv1"].units["scores"]
 
 
 @mistake("a query that pandas cannot read")
