@@ -35,7 +35,9 @@ def test_untrained_networks_are_printed_and_finished_ones_are_skipped(capsys, wo
     assert "random weights of seed 1" in out
     assert "--reference dissection/make_small_net-control" in out
     torch.save(nets.make_small_net().state_dict(), "mine.pth")
-    code, out, err = run(capsys, *words, "--seeds", "2", "--weights", "mine.pth")  # as in the command of the trained network
+    code, out, err = run(
+        capsys, *words, "--seeds", "2", "--weights", "mine.pth"
+    )  # as in the command of the trained network
     assert (code, err.count("nothing is computed again")) == (0, 2)
     assert "the weights of mine.pth are not used" in out
 
