@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
+# Threads of torch wait asleep: with a test process for each core, waiting awake takes the cores from the others' work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # No deadlines, because machines are shared. In CI examples are the same every time, so that a failure can be repeated.
 settings.register_profile("random", parent=settings.get_profile("default"), deadline=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("random"), derandomize=True, database=None)
