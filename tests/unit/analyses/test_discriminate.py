@@ -103,6 +103,8 @@ def test_an_answer_is_written_beside_the_run_and_read_back(run, photos):
     assert read_discrimination(run) == answer
     rows = list(csv.DictReader((run / "discrimination.csv").read_text().splitlines()))
     assert [float(row["accuracy"]) for row in rows] == [layer.accuracy for layer in answer.layers]
+    assert list(answer.get_column("layer").cells) == [row["layer"] for row in rows]
+    assert answer.to_pandas()["accuracy"].tolist() == [layer.accuracy for layer in answer.layers]
     assert (run / "discrimination.svg").read_text().startswith("<?xml")
     assert {"discrimination.json", "discrimination.csv", "discrimination.png", "discrimination.svg"} <= set(
         (run / "files.txt").read_text().splitlines()

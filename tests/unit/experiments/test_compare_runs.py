@@ -89,6 +89,11 @@ def test_a_comparison_counts_like_the_run_itself(runs, tmp_path):
         for entry in comparison.entries:
             found = count_detectors(entry.table, threshold=0.1, definition=definition)
             assert (entry.total, entry.detectors, entry.units) == (found.unique, found.units, found.total)
+        rows = list(csv.DictReader(comparison.to_csv().splitlines()))
+        assert [
+            (row["layer"], int(row["unique_detectors"]), int(row["detectors"]), int(row["units"])) for row in rows
+        ] == [(entry.layer, entry.total, entry.detectors, entry.units) for entry in comparison.entries]
+        assert {row["definition"] for row in rows} == {definition}
 
 
 def test_runs_over_different_probe_sets_get_a_remark(runs, tmp_path):
