@@ -118,7 +118,8 @@ def _find_spread_reason(layer: LayerResult, summary: TrustSummary, threshold: fl
     unique, counts = layer.detectors(threshold).unique, summary.counts
     if counts is None or counts.unique_sd <= _MOST_SPREAD * unique:
         return []
-    return [f"{unique} unique concepts are uncertain by ± {format_deviation(counts.unique_sd)}"]
+    concepts = "unique concept is" if unique == 1 else "unique concepts are"
+    return [f"{unique} {concepts} uncertain by ± {format_deviation(counts.unique_sd)}"]
 
 
 def _find_chance_reason(summary: TrustSummary) -> list[str]:

@@ -174,14 +174,14 @@ def test_findings_are_said_in_one_line():
 def test_a_small_probe_set_is_warned_of_with_a_number():
     layer = make_layer(Trust(make_chance(), spread=make_spread()))
     assert warn_of_small_set(layer, 1250) == (
-        "conv: 1,250 images are few for these counts: 1 unique concepts are uncertain by ± 0.5; more images would narrow this"
+        "conv: 1,250 images are few for these counts: 1 unique concept is uncertain by ± 0.5; more images would narrow this"
     )
     sure = make_layer(Trust(make_chance(), spread=make_spread(loyal=(1, 1, 1))))
     assert warn_of_small_set(sure, 1250) is None
     chance = make_chance()
     chance.score[:, 1] = chance.score[:, 2]
     weak = make_layer(Trust(replace(chance, observed=np.array([0.5, 0.1, 0.1, 0], np.float32))), (0.5, 0.1, 0.1, 0))
-    assert "only 1 of 3 detectors are beyond chance (q < 0.05)" in warn_of_small_set(weak, 50)
+    assert "only 1 of 3 detectors is beyond chance (q < 0.05)" in warn_of_small_set(weak, 50)
     assert warn_of_small_set(weak, 50, threshold=0.9) is None  # no detector, no claim
 
 
