@@ -191,10 +191,13 @@ def test_a_dot_of_the_plot_is_its_unit(visit, drawn):
     for x in range(int(box["width"]) - 4, 100, -6):
         for y in range(10, int(box["height"]) - 30, 9):
             visit.page.mouse.move(box["x"] + x, box["y"] + y)
-            if visit.page.locator(".tip").is_visible():
+            if not visit.page.locator(".tip").is_visible():
+                continue
+            visit.settle()
+            if visit.page.locator(".tip").is_visible():  # it is of this place, not of the one before
                 unit = visit.text(".tip").split(",")[0]
                 visit.page.mouse.click(box["x"] + x, box["y"] + y)
-                assert unit in visit.text("#page .kicker")
+                visit.page.locator("#page .kicker", has_text=unit).wait_for()
                 return
     raise AssertionError
 

@@ -81,8 +81,9 @@
       return found;
     }
 
+    let named = null; // the dot that the tip names, which a click opens: a click's place is rounded to pixels, a move's is not
     canvas.addEventListener("pointermove", (event) => {
-      const dot = findNearest(event);
+      const dot = named = findNearest(event);
       canvas.classList.toggle("pick", Boolean(dot));
       tip.hidden = !dot;
       if (!dot) return;
@@ -90,9 +91,9 @@
       tip.style.left = `${Math.min(dot.x, field.clientWidth - 190)}px`;
       tip.style.top = `${dot.y - 34}px`;
     });
-    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true; named = null; });
     canvas.addEventListener("click", (event) => {
-      const dot = findNearest(event);
+      const dot = named ?? findNearest(event);
       if (dot) nd.go({ view: "unit", layer: dot.layer.index, unit: dot.unit });
     });
     return { element, draw };
