@@ -161,7 +161,7 @@ def _list_channels(layer: LayerResult, units: Sequence[int] | None) -> NDArray[n
 
 def _open_scans(
     asked: AskedRun,
-    network: Callable[[], Network],
+    load: Callable[[], Network],
     concepts: ConceptSource,
     question: _Question,
     workers: int | None,
@@ -176,7 +176,7 @@ def _open_scans(
     kept = stack.enter_context(open_kept_scans(run, asked.folder, concepts, progress))
     if kept is not None:
         return kept
-    opened = network()
+    opened = load()
     settings = replace(
         run.settings, runtime="local", address=None, artefacts=None,
         workers=require_integer("workers", run.settings.workers if workers is None else workers, 1, MAX_WORKERS),

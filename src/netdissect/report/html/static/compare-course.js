@@ -31,15 +31,17 @@
       const box = ribbons.getBoundingClientRect();
       return cells && cells.find(event.clientX - box.left, event.clientY - box.top);
     };
-    ribbons.addEventListener("pointermove", (event) => {
-      const cell = findCell(event);
+    let named = null; // the cell in the answer, which a click opens
+    const show = (event) => {
+      const cell = named = findCell(event);
       ribbons.style.cursor = cell ? "pointer" : "";
       nd.answer(cell ? [make("span.label", {}, nd.makeNamed(cell.concept), `\u00a0${cell.side.score[cell.unit].toFixed(3)}`), make("span", {}, `unit ${cell.unit + 1} in ${view.runs[cell.side.run].name}`)] : null, event.clientX, event.clientY);
-    });
+    };
+    ribbons.addEventListener("pointermove", show);
+    ribbons.addEventListener("pointerdown", show);
     ribbons.addEventListener("pointerleave", () => nd.answer(null));
-    ribbons.addEventListener("click", (event) => {
-      const cell = findCell(event);
-      if (cell) nd.showPair(cell.base, true);
+    ribbons.addEventListener("click", () => {
+      if (named) nd.showPair(named.base, true);
     });
     stream.addEventListener("click", (event) => {
       const box = stream.getBoundingClientRect();

@@ -132,8 +132,9 @@
       return best;
     }
 
-    canvas.addEventListener("pointermove", (event) => {
-      const found = findLine(event);
+    let named = null; // the line in the answer, which a click opens
+    const show = (event) => {
+      const found = named = findLine(event);
       const unit = found ? found.entry.unit : null;
       nd.answer(found ? nd.describeTraced(view, found.entry) : null, event.clientX, event.clientY);
       canvas.style.cursor = found ? "pointer" : "";
@@ -141,15 +142,16 @@
         pointed = unit;
         draw(view);
       }
-    });
+    };
+    canvas.addEventListener("pointermove", show);
+    canvas.addEventListener("pointerdown", show);
     canvas.addEventListener("pointerleave", () => {
       nd.answer(null);
       pointed = null;
       if (view) draw(view);
     });
-    canvas.addEventListener("click", (event) => {
-      const found = findLine(event);
-      if (found) nd.showPair(found.entry.unit);
+    canvas.addEventListener("click", () => {
+      if (named) nd.showPair(named.entry.unit);
     });
     return { element, draw };
   };

@@ -81,8 +81,8 @@
       return found;
     }
 
-    let named = null; // the dot that the tip names, which a click opens: a click's place is rounded to pixels, a move's is not
-    canvas.addEventListener("pointermove", (event) => {
+    let named = null; // the dot in the tip, which a click opens: the place of a click is rounded to pixels, that of a move is not
+    const show = (event) => {
       const dot = named = findNearest(event);
       canvas.classList.toggle("pick", Boolean(dot));
       tip.hidden = !dot;
@@ -90,11 +90,12 @@
       setText(tip, `unit ${dot.unit + 1}, ${run.concepts[dot.layer.label[dot.unit]]}, ${nd.run.scoreTitle} ${dot.value.toFixed(3)}`);
       tip.style.left = `${Math.min(dot.x, field.clientWidth - 190)}px`;
       tip.style.top = `${dot.y - 34}px`;
-    });
-    canvas.addEventListener("pointerleave", () => { tip.hidden = true; named = null; });
-    canvas.addEventListener("click", (event) => {
-      const dot = named ?? findNearest(event);
-      if (dot) nd.go({ view: "unit", layer: dot.layer.index, unit: dot.unit });
+    };
+    canvas.addEventListener("pointermove", show);
+    canvas.addEventListener("pointerdown", show);
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("click", () => {
+      if (named) nd.go({ view: "unit", layer: named.layer.index, unit: named.unit });
     });
     return { element, draw };
   };

@@ -70,16 +70,18 @@
       }
       return found;
     }
-    canvas.addEventListener("pointermove", (event) => {
-      const dot = find(event);
-      canvas.classList.toggle("pick", Boolean(dot));
-      nd.answer(dot && describe(dot.concept, probe), event.clientX, event.clientY);
-    });
+    let named = null; // the dot in the answer, which a click opens
+    const show = (event) => {
+      named = find(event);
+      canvas.classList.toggle("pick", Boolean(named));
+      nd.answer(named && describe(named.concept, probe), event.clientX, event.clientY);
+    };
+    canvas.addEventListener("pointermove", show);
+    canvas.addEventListener("pointerdown", show);
     canvas.addEventListener("pointerleave", () => nd.answer(null));
     canvas.addEventListener("click", (event) => {
-      const dot = find(event);
-      if (dot && event.pointerType !== "touch") nd.go({ view: "concept", concept: dot.concept });
-      else if (dot) nd.answer(describe(dot.concept, probe), event.clientX, event.clientY);
+      if (named && event.pointerType !== "touch") nd.go({ view: "concept", concept: named.concept });
+      else if (named) nd.answer(describe(named.concept, probe), event.clientX, event.clientY);
     });
     return { element, draw };
   };

@@ -148,12 +148,17 @@
 
   function listen(view, row) {
     const { field } = row;
-    field.addEventListener("pointermove", (event) => event.pointerType !== "touch" && !view.dragged && point(view, row, findPlace(view, row, event.clientX, event.clientY), event));
-    field.addEventListener("pointerleave", () => !view.dragged && point(view, row, -1));
+    let named = -1; // the unit in the answer, which a click opens
+    field.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch" || view.dragged) return;
+      named = findPlace(view, row, event.clientX, event.clientY);
+      point(view, row, named, event);
+    });
+    field.addEventListener("pointerleave", () => { named = -1; if (!view.dragged) point(view, row, -1); });
     if (row.control) return;
     field.addEventListener("click", (event) => {
       if (view.suppress) return;
-      const at = findPlace(view, row, event.clientX, event.clientY);
+      const at = named >= 0 ? named : findPlace(view, row, event.clientX, event.clientY);
       if (at >= 0) openUnit(row, at);
     });
     field.addEventListener("keydown", (event) => moveByKey(view, row, event));
