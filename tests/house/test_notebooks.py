@@ -5,6 +5,7 @@ A test runs each in an empty folder with fewer images and epochs (the cell tagge
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -58,4 +59,5 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     start = f"import sys; sys.path.append({str(ROOT)!r}); import tests.conftest"  # the operators that torchvision needs here
     book.cells.insert(0, nbformat.v4.new_code_cell(start))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("PATH", os.defpath)  # a server started from another environment does not find `netdissect`
     NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
