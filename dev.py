@@ -40,6 +40,8 @@ LOWEST = (
     "tests/security", "tests/fuzz", "tests/unit/io", "tests/unit/networks", "tests/unit/probe_sets", "tests/unit/results",
     "tests/unit/test_compiled.py",
 )  # fmt: skip
+#: What marks tests of the second lane, in a test's file.
+OF_SECOND_LANE = re.compile(r"\bmark\.(processes|cluster)\b")
 #: Pytest's exit code if no test was selected.
 NOTHING_CHOSEN = 5
 #: Tests that `lowest` leaves out: they need files that only later versions write.
@@ -65,9 +67,10 @@ def install(venv_: Path, constraints: Path, extra: str, *tools: str) -> None:
     if not (venv_ / BIN / "python").exists() and not (venv_ / BIN / "python.exe").exists():
         venv.create(venv_, with_pip=True)
     target = f"{ROOT}[{extra}]" if extra else str(ROOT)
+    pip = ("python", "-m", "pip", "install", "--quiet", "--no-compile", "-c", str(constraints))  # half the time
     # torch is installed first and alone, so that constraints.txt decides its build.
-    run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "torch", of=venv_)
-    run("python", "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", target, *tools, of=venv_)
+    run(*pip, "torch", of=venv_)
+    run(*pip, "-e", target, *tools, of=venv_)
     done.write_text(key)
 
 
@@ -87,7 +90,9 @@ def demo(arguments: list[str]) -> None:
 def test(arguments: list[str]) -> None:
     """Run both lanes of the suite, or the tests that the arguments select; exit with 1 if a test fails."""
     setup("dev")
-    lanes = [["-n", "auto", "-m", "not processes"], ["-n", "2", "-m", "processes"]]
+    chosen = any((ROOT / word.partition("::")[0]).exists() for word in arguments)
+    files = [] if chosen else list_second_lane()
+    lanes = [["-n", "auto", "-m", "not processes"], ["-n", "2", "-m", "processes", *files]]
     if any(word.startswith("-m") for word in arguments):
         lanes = [["-n", "auto"]]  # a marker of the user replaces the lanes
     codes, ends = zip(*[lane([*options, *arguments]) for options in lanes], strict=True)
@@ -95,6 +100,12 @@ def test(arguments: list[str]) -> None:
     bad = [code for code in codes if code not in (0, NOTHING_CHOSEN)]
     if bad or set(codes) == {NOTHING_CHOSEN}:
         raise SystemExit(bad[0] if bad else NOTHING_CHOSEN)
+
+
+def list_second_lane() -> list[str]:
+    """Return the test files of which tests belong to the second lane: collecting all files takes half a minute."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(file) for file in files if OF_SECOND_LANE.search(file.read_text(encoding="utf-8"))]
 
 
 def lane(arguments: list[str]) -> tuple[int, str]:
@@ -185,12 +196,21 @@ def docs(arguments: list[str]) -> None:
 def ci(arguments: list[str]) -> None:
     """Run every check and the whole suite, with the same random examples every time."""
     os.environ["CI"] = "true"
-    check([])
+    setup("dev")
+    # The checks leave a core idle. Meanwhile all that tests import is compiled, once and not by each process.
+    words = [str(VENV / BIN / "python"), "-m", "pytest", "-q", "--collect-only", "-p", "no:xdist"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as compiling:
+        try:
+            check([])
+        except BaseException:
+            compiling.kill()
+            raise
     test(arguments)
 
 
 def main() -> None:
     """Run the task that the first argument names."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every process compiles all that was installed uncompiled
     if sys.version_info < LEAST:
         raise SystemExit(f"netdissect needs Python {LEAST[0]}.{LEAST[1]} or newer; this is {sys.version.split()[0]}")
     tasks = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+import dev
 import pytest
 from hypothesis import Phase, settings
 
@@ -56,11 +58,28 @@ def _let_torchvision_import() -> None:
 _let_torchvision_import()
 
 
+def pytest_configure() -> None:
+    """Stop the garbage collector while tests are collected: all that is made stays, and looking through it takes a third of the time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Start the garbage collector, which does not look at collected tests and imported libraries again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests that need a model hub unless NETDISSECT_NETWORK=1; run cluster tests in the lane of processes."""
     for item in items:
         if item.get_closest_marker("cluster") is not None:
             item.add_marker("processes")
+    for file in sorted({item.path for item in items if item.get_closest_marker("processes") is not None}):
+        if not dev.OF_SECOND_LANE.search(file.read_text(encoding="utf-8")):
+            raise pytest.UsageError(
+                f"{file}: dev.py finds tests of processes by the words mark.processes in their file"
+            )
     if os.environ.get("NETDISSECT_NETWORK") != "1":
         for item in items:
             if item.get_closest_marker("network") is not None:

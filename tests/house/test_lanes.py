@@ -35,9 +35,10 @@ def test_both_lanes_run_and_a_failure_in_either_fails_the_suite(ends, code, clos
     except SystemExit as stop:
         found = stop.code
     assert found == code
-    assert [options[-4:] for options in asked] == [
-        ["-m", lane, "-k", "tally"] for lane in ("not processes", "processes")
-    ]
+    first, second = asked
+    assert first == ["-n", "auto", "-m", "not processes", "-k", "tally"]
+    assert [*second[:4], *second[-2:]] == ["-n", "2", "-m", "processes", "-k", "tally"]
+    assert second[4:-2] == dev.list_second_lane()
     assert capsys.readouterr().out.splitlines()[-1] == closing
 
 
