@@ -17,7 +17,7 @@ SHELL = ("", "sh", "bash", "console", "text")
 #: Programs that readers are told to type.
 PROGRAMS = ("netdissect", "python", "python3", "pip", "curl", "cd", "mkdir", "git", "unzip", "tar", "cat", "export")
 _BLOCK = re.compile(
-    r"^(?P<indent> *)```(?P<language>\w*)[^\n`]*\n(?P<code>.*?)^(?P=indent)```$|(?<=\n\n)(?P<indented>(?:    [^\n]*\n)+)",
+    r'^(?P<indent> *)```(?P<language>\w*)(?: title="(?P<title>[^"\n]+)")?[^\n`]*\n(?P<code>.*?)^(?P=indent)```$|(?<=\n\n)(?P<indented>(?:    [^\n]*\n)+)',
     re.DOTALL | re.MULTILINE,
 )
 _NOTE = re.compile(r"<!-- (.+?) -->\s*\Z", re.DOTALL)
@@ -33,6 +33,7 @@ class Block:
         language: the language that the page names, or "".
         code: the lines, without the page's indentation.
         note: the HTML comment right above the block, or "".
+        title: the name of the file that the block is, or "".
     """
 
     page: str
@@ -40,6 +41,7 @@ class Block:
     language: str
     code: str
     note: str = ""
+    title: str = ""
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -76,6 +78,7 @@ def find_blocks(page: Path) -> Iterator[Block]:
         yield Block(
             page.relative_to(ROOT).as_posix(), text[: match.start()].count("\n") + (2 if match["indented"] is None else 1),
             match["language"] or "", "\n".join(lines) + "\n", note[1].strip() if note else "",
+            match["title"] or "",
         )  # fmt: skip
 
 
