@@ -31,7 +31,7 @@ def open_view(visit, view):
         }""",
         view,
     )
-    visit.page.wait_for_timeout(500)  # data files of the page
+    visit.page.wait_for_timeout(150)  # until data files are asked for
     visit.settle()
 
 

@@ -49,7 +49,7 @@ def small_disk(tmp_path):
 def test_a_disk_that_fills_up_anywhere_stops_the_run_which_continues_with_space(data, expected, small_disk):
     """The disk grows until the run fits, so it is full once in every kind of file."""
     full = set()
-    for kilobytes in range(64, 8192, 80):
+    for kilobytes in range(64, 8192, 120):
         small_disk.change(f"size={kilobytes}k")
         try:
             result = dissect_small(data, small_disk.folder / "r", pictures=True)
