@@ -8,6 +8,7 @@ import numpy as np
 
 from netdissect.errors import SettingsError
 from netdissect.optional_libraries import import_optional
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +100,8 @@ def choose_classes(
         )
     few = [name for name, count in zip(classes, counts, strict=True) if 0 < count < folds]
     shown = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
-    notes = [f"{len(few)} classes have fewer than {folds} images and are left out: {shown}"] if few else []
+    one, many = f"class has fewer than {folds} images and is", f"classes have fewer than {folds} images and are"
+    notes = [f"{count_noun(len(few), one, many)} left out: {shown}"] if few else []
     return np.flatnonzero((labels >= 0) & enough[labels]), notes
 
 

@@ -27,6 +27,7 @@ from netdissect.experiments.checkpoint_series import require_series_folder, shar
 from netdissect.experiments.track import TrackedRuns
 from netdissect.experiments.track_figures import describe_track
 from netdissect.progress import require_progress
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ class TrainingCost:
 
     def __str__(self) -> str:
         share = self.seconds / max(self.training_seconds, self.seconds, 1e-9)
-        times = f"{self.dissections} dissection{'' if self.dissections == 1 else 's'}"
+        times = count_noun(self.dissections, "dissection")
         return f"{times} took {self.seconds:.1f} s, {share:.0%} of the training's {self.training_seconds:.1f} s"
 
 
@@ -247,7 +248,7 @@ class TrainingWatch:
             self.close()
 
     def __repr__(self) -> str:
-        head = f"Dissect, every {self.every} {self.unit}{'' if self.every == 1 else 's'}"
+        head = f"Dissect, every {count_noun(self.every, self.unit)}"
         return "\n".join(
             [head, *(f"  {line}" for line in describe_track(self.track))] if self.track.checkpoints else [head]
         )

@@ -16,6 +16,7 @@ from netdissect.cli.option_groups import OPTIONS, SEVERAL, SWITCH, describe_defa
 from netdissect.cli.typed_words import PATHS
 from netdissect.errors import DataFileError
 from netdissect.progress import show_progress
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from netdissect.probe_sets.broden.check import CheckReport
@@ -104,7 +105,7 @@ def check(folder: Annotated[str, PATHS], /, *, workers: _Workers = _CPUS, quiet:
             print_line(f"  {problem}")
         rest = len(report.problems) - 20
         more = f", {rest} more are not shown" if rest > 0 else ""
-        raise DataFileError(f"{report.folder}: {_format_count(len(report.problems), 'problem')} found{more}")
+        raise DataFileError(f"{report.folder}: {count_noun(len(report.problems), 'problem')} found{more}")
     print_line("No problem was found.")
 
 
@@ -191,7 +192,7 @@ def synthetic(
             write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("interrupted; nothing was kept, the same command starts over") from interrupt
-    print_line(f"{out}: {_format_count(images, 'image')} of {size} x {size} pixels")
+    print_line(f"{out}: {count_noun(images, 'image')} of {size} x {size} pixels")
     print_line(f"netdissect data check {out}")
 
 
@@ -203,7 +204,7 @@ def print_build_result(result: BuildResult) -> None:
     """Print what a build made, what it left out, and the command that checks it."""
     if result.is_new:
         print_line(
-            f"{result.folder}: {_format_count(result.images, 'image')}, {_format_count(result.concepts, 'concept')} in "
+            f"{result.folder}: {count_noun(result.images, 'image')}, {count_noun(result.concepts, 'concept')} in "
             f"{', '.join(result.categories)}"
         )
         if result.unused:
@@ -231,18 +232,22 @@ def _print_check_report(report: CheckReport) -> None:
 
     splits = ", ".join(f"{name} {count:,}" for name, count in sorted(report.splits.items()))
     print_line(
-        f"{report.folder}: {_format_count(report.images, 'image')} ({splits}), {_format_count(report.concepts, 'concept')}"
+        f"{report.folder}: {count_noun(report.images, 'image')} ({splits}), {count_noun(report.concepts, 'concept')}"
     )
     for what, sizes in (("images", report.sizes), ("label maps", report.label_sizes)):
         shown = [f"{width} x {height}" for height, width in sorted(sizes, key=lambda size: -sizes[size])]
         print_line(f"{what}: {', '.join(shown[:4])}{f' and {len(shown) - 4} other sizes' if len(shown) > 4 else ''}")
     if report.groups:
-        print_line(f"{sum(report.groups.values()):,} images belong to {_format_count(len(report.groups), 'group')}")
+        print_line(
+            f"{count_noun(sum(report.groups.values()), 'image belongs', 'images belong')} to {count_noun(len(report.groups), 'group')}"
+        )
     if report.copies:
-        print_line(f"{sum(report.copies):,} images are copies of {_format_count(len(report.copies), 'image')}")
+        print_line(
+            f"{count_noun(sum(report.copies), 'image is a copy', 'images are copies')} of {count_noun(len(report.copies), 'image')}"
+        )
     if report.unlabeled_images:
         print_line(
-            f"{_format_count(report.unlabeled_images, 'image')} more have no label at all and are left out of every dissection"
+            f"{count_noun(report.unlabeled_images, 'image')} more have no label at all and are left out of every dissection"
         )
     table = Table(box=None, pad_edge=False)
     for heading in ("category", "concepts", "images", "unlabeled", "largest", "rarest"):
@@ -263,7 +268,3 @@ def _print_check_report(report: CheckReport) -> None:
             names = ", ".join(category.absent[:5])
             more = f" and {len(category.absent) - 5} more" if len(category.absent) > 5 else ""
             print_line(f"listed in {category.name}, but in no label map at this size: {names}{more}")
-
-
-def _format_count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ from netdissect.cli.option_groups import OPTIONS, SWITCH, describe_default
 from netdissect.cli.typed_words import PATHS
 from netdissect.errors import DataFileError
 from netdissect.progress import show_progress
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -51,7 +52,7 @@ def prepare(
         print_line(f"{result.file}: this file is already complete and current")
         return
     size = result.file.stat().st_size
-    print_line(f"{result.file}: {result.images:,} image{'' if result.images == 1 else 's'}, {size / 1e6:,.1f} MB")
+    print_line(f"{result.file}: {count_noun(result.images, 'image')}, {size / 1e6:,.1f} MB")
     print_line(f"netdissect data check {result.file}")
 
 
@@ -61,12 +62,11 @@ def check_file(file: Path, *, workers: int, quiet: bool) -> None:
 
     with show_progress(not quiet) as bars:
         report = check_prepared_file(file, workers=workers, progress=bars)
-    print_line(f"{file}: {report.images:,} image{'' if report.images == 1 else 's'}, {report.concepts:,} concepts")
+    print_line(f"{file}: {count_noun(report.images, 'image')}, {count_noun(report.concepts, 'concept')}")
     for problem in report.problems[:20]:
         print_line(f"  {problem}")
     if report.problems:
-        count = len(report.problems)
-        raise DataFileError(f"{file}: {count:,} problem{'' if count == 1 else 's'} found")
+        raise DataFileError(f"{file}: {count_noun(len(report.problems), 'problem')} found")
     print_line("No problem was found.")
 
 

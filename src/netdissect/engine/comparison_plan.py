@@ -14,6 +14,7 @@ from netdissect.engine.pairing import assign_folds, pair_images, pair_within
 from netdissect.engine.tally_tasks import StrataTask
 from netdissect.errors import SettingsError
 from netdissect.results.trust import MIN_IMAGES
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -88,7 +89,7 @@ def plan_comparisons(
     if not (settings.null or settings.resamples):
         return ComparisonPlan(Comparisons.start(whole, 1))
     if order.size < MIN_IMAGES:
-        note = f"{order.size} images are too few to measure chance and uncertainty, which takes {MIN_IMAGES}"
+        note = f"{count_noun(order.size, 'image is', 'images are')} too few to measure chance and uncertainty, which takes {MIN_IMAGES}"
         return ComparisonPlan(Comparisons.start(whole, 1), (note,))
     require_enough_images(settings.null, order.size)
     prints = np.concatenate([receipts[shard.number].fingerprints for shard in plan.shards])

@@ -14,6 +14,7 @@ from netdissect.report import figures
 from netdissect.results.ablation_findings import describe_ablation
 from netdissect.results.detectors import format_count, format_times
 from netdissect.results.findings import describe_unconvincing, list_chance, list_counts, warn_of_small_sets
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from netdissect.results.run_result import Result
@@ -56,7 +57,7 @@ def format_model_card(result: Result) -> str:
         _HEAD,
         "",
         (
-            f"Every unit of {_pluralize(len(result.layers), 'layer')} of {_escape_markdown(result.network.name)} was compared with "
+            f"Every unit of {count_noun(len(result.layers), 'layer')} of {_escape_markdown(result.network.name)} was compared with "
             f"{len(probe.vocabulary):,} labeled concepts over {probe.images:,} images of {_escape_markdown(probe.name)}: a unit "
             f"*detects* the concept that its strongest {100 * result.settings.quantile:g} % of activations overlap best, if their "
             f"{_escape_markdown(result.score_title)} is at least {threshold:g}."
@@ -81,7 +82,9 @@ def format_model_card(result: Result) -> str:
     if skipped:
         lines += [
             "",
-            f"{_pluralize(skipped, 'image')} could not be read and {'was' if skipped == 1 else 'were'} left out.",
+            count_noun(
+                skipped, "image could not be read and was left out.", "images could not be read and were left out."
+            ),
         ]
     journal = result.journal.get("versions", {})
     version = journal.get("netdissect", "") if isinstance(journal, dict) else ""
@@ -139,10 +142,6 @@ def _explain_trust(result: Result, *, tested: bool) -> list[str]:
         lines += [f"- **{_escape_markdown(name)}**: {unconvincing}."] if unconvincing else []
     lines += [f"- {_escape_markdown(warning)}." for warning in warn_of_small_sets(result)]
     return [*lines, "", " ".join(said)] if said else lines
-
-
-def _pluralize(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _escape_markdown(words: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netdissect.concepts import display_name
 from netdissect.results.ablation import LEVEL
 from netdissect.results.findings import format_probability
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,7 @@ def describe_curves(curves: tuple[ClassCurve, ...]) -> str:
         )
         shown.append(f"without its {units} {mean:.3f} ({others} {random:.3f})")
     only, count = _take_mean([curve.only for curve in curves]), len(curves[0].units)
-    classes = "1 class" if len(curves) == 1 else f"{len(curves)} classes"
+    classes = count_noun(len(curves), "class", "classes")
     return "; ".join([*shown, f"with the {count} most important alone {only:.3f} (mean of {classes})"])
 
 

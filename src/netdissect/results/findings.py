@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netdissect.concepts import display_name
 from netdissect.results.detectors import format_count, format_deviation, format_times
 from netdissect.results.unit_trust import LEVEL
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from netdissect.results.layer_result import LayerResult
@@ -118,8 +119,8 @@ def _find_spread_reason(layer: LayerResult, summary: TrustSummary, threshold: fl
     unique, counts = layer.detectors(threshold).unique, summary.counts
     if counts is None or counts.unique_sd <= _MOST_SPREAD * unique:
         return []
-    concepts = "unique concept is" if unique == 1 else "unique concepts are"
-    return [f"{unique} {concepts} uncertain by ± {format_deviation(counts.unique_sd)}"]
+    concepts = count_noun(unique, "unique concept is", "unique concepts are")
+    return [f"{concepts} uncertain by ± {format_deviation(counts.unique_sd)}"]
 
 
 def _find_chance_reason(summary: TrustSummary) -> list[str]:

@@ -14,6 +14,7 @@ from netdissect.io import atomic
 from netdissect.io.text import make_writable
 from netdissect.results.found_text import describe_concepts
 from netdissect.results.table import Column, Kind, Table, collect_columns
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +146,7 @@ class FoundConcept:
         return sum(unit.detects for unit in self.units)
 
     def __repr__(self) -> str:
-        seen = f"{self.detectors} {'unit detects' if self.detectors == 1 else 'units detect'} it"
+        seen = count_noun(self.detectors, "unit detects it", "units detect it")
         return f"{display_name(self.name)} ({self.category}): {seen}, best score {self.best_score:.4f}; .units, .why, .as_dict()"
 
     def as_dict(self) -> dict[str, Any]:

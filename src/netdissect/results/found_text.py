@@ -11,6 +11,7 @@ from netdissect.results.ablation_findings import describe_concept_ablation
 from netdissect.results.findings import format_probability
 from netdissect.results.unit_trust import LEVEL
 from netdissect.results.unseen import REASONS
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
     """Return a concept's heading, its units in a table, and why no unit detects it."""
     lines = [
         f"{display_name(concept.name)} ({concept.category}; {concept.pixels:,} labeled pixels{_count_images(concept)}): "
-        + (f"{concept.detectors} units detect it" if concept.detectors != 1 else "1 unit detects it")
+        + count_noun(concept.detectors, "unit detects it", "units detect it")
     ]
     lines += [f"  why: {concept.why}"] if concept.why is not None else []
     lines += [f"  {layer}: {describe_concept_ablation(item)}" for layer, item in concept.ablations.items()]
@@ -57,7 +58,7 @@ def _describe_units(concept: FoundConcept, found: FoundConcepts, most: int | Non
 
 
 def _count_images(concept: FoundConcept) -> str:
-    return "" if concept.images is None else f", {concept.images:,} image{'' if concept.images == 1 else 's'}"
+    return "" if concept.images is None else f", {count_noun(concept.images, 'image')}"
 
 
 def _is_tested(found: FoundConcepts) -> bool:
@@ -107,7 +108,7 @@ def _summarize(found: FoundConcepts, most: int | None) -> list[str]:
     units = sum(concept.detectors for concept in seen)
     tested = f", q < {LEVEL:g}" if _is_tested(found) else ""
     lines = [
-        f"{len(seen)} of {len(found)} concepts {'is' if len(seen) == 1 else 'are'} detected, by {units:,} {'unit' if units == 1 else 'units'} ({found.score_title} ≥ {found.threshold:g}{tested})"
+        f"{len(seen)} of {len(found)} concepts {'is' if len(seen) == 1 else 'are'} detected, by {count_noun(units, 'unit')} ({found.score_title} ≥ {found.threshold:g}{tested})"
     ]
     heads = ("concept", "category", "units", "of layers", "best unit", found.score_title, "95 % interval", "q")
     if seen:

@@ -14,6 +14,7 @@ from netdissect.errors import SettingsError, UnknownColumnError, suggest_nearest
 from netdissect.results.formulas import FormulaFigures
 from netdissect.results.table import Column, Kind, Table, collect_columns
 from netdissect.results.trust import UnitTrust
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -254,7 +255,7 @@ class UnitTable(Table, Sequence[UnitRow]):
         layers = list(dict.fromkeys(row.layer for row in self._rows if row.layer))
         of_layer = f" (layer {layers[0]})" if len(layers) == 1 else f" ({len(layers)} layers)" if layers else ""
         return "\n".join([
-            f"UnitTable of {len(self):,} {'unit' if len(self) == 1 else 'units'}{of_layer}, score is {self.score_title}",
+            f"UnitTable of {count_noun(len(self), 'unit')}{of_layer}, score is {self.score_title}",
             *_align_rows(self._rows[:_SHOWN], with_layer=len(layers) > 1),
             *([f"… {len(self) - _SHOWN:,} more"] if len(self) > _SHOWN else []),
             'all columns: .columns, ["label"], .to_pandas(); choose: .sort_values("unit"), .head(), units[units["score"] > 0.1]',

@@ -11,6 +11,7 @@ import numpy as np
 from netdissect.concepts import display_name
 from netdissect.results.findings import format_probability
 from netdissect.results.unit_trust import LEVEL
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def explain_unseen(sight: ConceptSight, units: Sequence[ConceptUnit]) -> tuple[s
         where = f"{labeled[0].layer} unit {labeled[0].unit}{q}"
         return (
             "chance",
-            f"the label of {_count_units(reaching)}, none beyond chance (q < {LEVEL:g}): best {title} {labeled[0].score:.3f} ({where})",
+            f"the label of {count_noun(reaching, 'unit')}, none beyond chance (q < {LEVEL:g}): best {title} {labeled[0].score:.3f} ({where})",
         )
     if others:
         found, first = f"best {title} {others[0].score:.3f}", others[0]
@@ -133,9 +134,5 @@ def explain_unseen(sight: ConceptSight, units: Sequence[ConceptUnit]) -> tuple[s
     )
     if not sight.best.score:
         return "below", f"no unit's mask meets it{limit}"
-    known = f"the label of {_count_units(len(labeled))}; " if labeled else ""
+    known = f"the label of {count_noun(len(labeled), 'unit')}; " if labeled else ""
     return "below", f"{known}{found}, below {sight.threshold:g} ({where}){limit}"
-
-
-def _count_units(number: int) -> str:
-    return f"{number:,} unit{'' if number == 1 else 's'}"

@@ -44,7 +44,7 @@ def test_images_and_folders_are_looked_at_and_a_page_is_written(run, tmp_path, c
         "image 5.jpg", "one.png", "two.webp", f"page: {tmp_path / 'out' / 'index.html'}"
     ]  # fmt: skip
     assert out.count(f" of {labeled} labeled units fire") == 3
-    assert "1 files are left out" in err
+    assert "1 file is left out" in err
     record = json.loads((tmp_path / "out" / "look.json").read_text())
     assert [image["name"] for image in record["images"]] == ["image 5.jpg", "one.png", "two.webp"]
     assert list(record["images"][0]["layers"]) == ["conv2"]

@@ -14,6 +14,7 @@ from netdissect.probe_sets.importers.import_options import ImportOptions, Import
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.importers.split_names import find_split_depth, parse_split, read_split_at
 from netdissect.probe_sets.source import CategoryLabels, SourceImage, hash_parts
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +102,7 @@ def find_class_images(root: Path, say: Callable[[str], None]) -> list[ClassImage
     outside = [photo for photo, place in zip(photos, places, strict=True) if len(place) < 2]
     if outside:
         raise DataFileError(
-            f"{len(outside)} images are in no class folder of {root}: {abbreviate_paths(outside)}; expected {root}/CLASS/IMAGE"
+            f"{count_noun(len(outside), 'image is', 'images are')} in no class folder of {root}: {abbreviate_paths(outside)}; expected {root}/CLASS/IMAGE"
         )
     names = ["-".join(part for level, part in enumerate(place[:-1]) if level != depth) for place in places]
     splits = [read_split_at(place, depth) for place in places]

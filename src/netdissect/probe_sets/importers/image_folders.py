@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netdissect.errors import DataNotFoundError
 from netdissect.io import images
 from netdissect.probe_sets.importers.split_names import find_split_depth, read_split_at
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +40,10 @@ def find_images(folder: Path, say: Callable[[str], None]) -> list[Path]:
             others[suffix] += 1
     if others:
         listed = ", ".join(f"{suffix or 'no ending'} {count}" for suffix, count in sorted(others.items()))
-        say(f"{folder}: {others.total()} files are left out, whose endings are not those of images ({listed})")
+        left_out = count_noun(
+            others.total(), "file is left out, going by its ending", "files are left out, going by their endings"
+        )
+        say(f"{folder}: {left_out} ({listed})")
     if not found:
         raise DataNotFoundError(
             f"{folder} holds no image: expected files ending in {', '.join(sorted(images.ENDINGS))}"

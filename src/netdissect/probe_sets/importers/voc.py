@@ -11,6 +11,7 @@ from netdissect.probe_sets.importers.import_options import ImportOptions, Import
 from netdissect.probe_sets.importers.mask_folders import MaskFolders
 from netdissect.probe_sets.importers.split_names import SPLIT_SPELLINGS, parse_split
 from netdissect.probe_sets.source import SourceImage, read_source_text
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from netdissect.probe_sets.compile.make import BuildResult
@@ -90,6 +91,6 @@ def _read_splits(root: Path, options: ImportOptions) -> dict[str, str]:
                 duplicates += listed.setdefault(line.split()[0], split) != split
     if duplicates:
         options.say(
-            f"{root}: {duplicates} images are in the lists of several splits, and get the first of train, val, test"
+            f"{root}: {count_noun(duplicates, 'image is', 'images are')} listed in several splits, and taken as the first of train, val, test"
         )
     return listed

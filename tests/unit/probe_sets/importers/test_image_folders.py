@@ -93,7 +93,7 @@ def test_trainval_lists_both_splits_and_an_image_in_two_lists_is_reported(tmp_pa
     told = []
     made = importers.from_voc(tmp_path / "voc", tmp_path / "out", say=told.append, **PLAIN)
     assert split_of_each(made.folder) == {"1.jpg": "train", "2.jpg": "val"}
-    assert any("1 images are in the lists of several splits" in line for line in told)
+    assert any("1 image is listed in several splits" in line for line in told)
 
 
 @pytest.mark.parametrize("ending", ["jfif", "jpe", "JPG", "apng", "dib", "webp", "tif", "gif", "pgm"])
@@ -115,9 +115,7 @@ def test_what_is_left_out_is_counted_and_reported(tmp_path):
         (tmp_path / "folders" / name).write_text("x")
     told = []
     importers.from_labels(tmp_path / "folders", tmp_path / "out", say=told.append, **PLAIN)
-    assert told[0].endswith(
-        "4 files are left out, whose endings are not those of images (no ending 1, .heic 2, .txt 1)"
-    )
+    assert told[0].endswith("4 files are left out, going by their endings (no ending 1, .heic 2, .txt 1)")
 
 
 @pytest.mark.parametrize("ending", ["tif", "bmp", "pgm"])

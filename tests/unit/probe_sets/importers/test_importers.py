@@ -440,7 +440,7 @@ def test_class_folders_in_train_and_val_are_splits(tmp_path):
 def test_an_image_in_no_class_folder_is_reported(tmp_path):
     originals.write_image(tmp_path / "folders" / "cat" / "1.jpg", SIZE)
     originals.write_image(tmp_path / "folders" / "stray.jpg", SIZE)
-    with pytest.raises(DataFileError, match=r"1 images are in no class folder .* stray\.jpg"):
+    with pytest.raises(DataFileError, match=r"1 image is in no class folder .* stray\.jpg"):
         importers.from_labels(tmp_path / "folders", tmp_path / "out")
 
 
