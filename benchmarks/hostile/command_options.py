@@ -56,7 +56,7 @@ for _words, _sentence in (
     (("--layers", "nowhere"), "nowhere"),
     (("--layers", "conv1\x1b[2J"), "conv1"),
     (("--projection", "nowhere.pt"), "nowhere"),
-    (("--artefacts", "/proc/nowhere"), "/proc|artefacts"),
+    (("--artifacts", "/proc/nowhere"), "/proc|artifacts"),
     (("--rotation_seed", "-1"), "seed"),
     (("--rotation_seed", "1", "--rotation_power", "nan"), "power|nan"),
 ):  # fmt: skip

@@ -265,7 +265,7 @@ def check_settings(settings: Settings, out: str | Path | None) -> Path | None:
 
     require_importable_program(settings.local_workers)
     folder = arguments.require_run_folder(out)
-    if settings.keep and folder is None and settings.artefacts is None:
+    if settings.keep and folder is None and settings.artifacts is None:
         raise SettingsError("keep=True keeps intermediate results in the run's folder: give out= too")
     if settings.runtime == "local":
         run.resolve_device(settings.device)

@@ -147,11 +147,11 @@ class ExecutionSettings(CheckedSettings):
         None, "Memory for intermediate results before they are written to disk, such as 4GB; in Python, bytes.",
         none="an eighth of the machine's", bounds=(0, 2**60), parse=parse_bytes, rare=True,
     )  # fmt: skip
-    artefacts: str | None = declare_option(
+    artifacts: str | None = declare_option(
         None,
         "Folder or fsspec URL for intermediate results; every worker must be able to reach it.",
         none="the run folder",
-        aliases=("--artifacts",),
+        aliases=("--artefacts",),
         rare=True,
         path=True,
     )
@@ -273,6 +273,6 @@ class SettingsDict(TypedDict, total=False):
     runtime: Runtime
     address: str | None
     memory: int | None
-    artefacts: str | None
+    artifacts: str | None
     shard_size: int | None
     keep: bool

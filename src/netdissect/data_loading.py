@@ -132,10 +132,10 @@ def read_normalization(given: object) -> Normalization | None:
     from netdissect.probe_sets.given.normalization import Normalization
 
     found = read_preprocess(given)
-    if found is None or found.grey or found.mean.ndim == 3:
+    if found is None or found.grayscale or found.mean.ndim == 3:
         return None
     mean, std = ([float(number) for number in values] for values in (found.mean, found.std))
-    return Normalization(found.describe(), found.unit, tuple(mean), tuple(std), found.channels)
+    return Normalization(found.describe(), found.rescale_factor, tuple(mean), tuple(std), found.channels)
 
 
 def _require_prepared_path(out: object) -> Path | None:

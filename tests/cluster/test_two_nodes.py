@@ -49,14 +49,14 @@ def tables(folder):
 
 
 def test_data_and_artefacts_may_lie_where_every_node_reaches_them(two_nodes, data, expected, tmp_path):
-    run(two_nodes, f"file://{data}", tmp_path / "there", artefacts=f"file://{tmp_path}/shared")
+    run(two_nodes, f"file://{data}", tmp_path / "there", artifacts=f"file://{tmp_path}/shared")
     assert tables(tmp_path / "there") == expected
     assert not list((tmp_path / "shared").glob("*"))
 
 
 def test_a_node_that_does_not_see_the_intermediate_results_is_reported_by_name(two_nodes, data, tmp_path):
     with pytest.raises(RunError, match=r"memory://x/\w+, .* not the same folder on"):
-        run(two_nodes, data, tmp_path, artefacts="memory://x", workers=1)
+        run(two_nodes, data, tmp_path, artifacts="memory://x", workers=1)
 
 
 def test_without_a_word_the_clusters_gpus_are_used(two_nodes, data, tmp_path):

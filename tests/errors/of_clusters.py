@@ -1,4 +1,4 @@
-"""Mistakes with clusters, artefacts elsewhere, and archives."""
+"""Mistakes with clusters, artifacts elsewhere, and archives."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _(desk):
     return desk.run("--runtime", "ray")
 
 
-@mistake("`--artefacts` that the workers cannot reach")
+@mistake("`--artifacts` that the workers cannot reach")
 def _(desk):
-    return desk.run("--workers", "2", "--artefacts", "memory://bucket")
+    return desk.run("--workers", "2", "--artifacts", "memory://bucket")
 
 
-@mistake("`--artefacts` at an address whose library is not installed")
+@mistake("`--artifacts` at an address whose library is not installed")
 def _(desk):
-    return desk.run("--artefacts", "s3://bucket/work")
+    return desk.run("--artifacts", "s3://bucket/work")
 
 
 def archive(desk, **members):

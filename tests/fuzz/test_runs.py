@@ -169,7 +169,7 @@ def test_a_damaged_record_is_an_error_or_a_run(saved, changes):
 @settings(max_examples=150)
 @given(changes=changes_of_bytes)
 def test_a_damaged_intermediate_result_is_ignored(tmp_path_factory, changes):
-    folder = tmp_path_factory.mktemp("artefacts")
+    folder = tmp_path_factory.mktemp("artifacts")
     with Store(folder) as store:
         store.put("k", {"a": np.arange(300, dtype=np.float32)})
         before = (folder / "k.arrays").read_bytes()

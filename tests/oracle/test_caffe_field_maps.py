@@ -22,7 +22,7 @@ def trace(spec):
     shape = spec.inputs[0].shape
     network = WeightlessCaffeNetwork(
         module=make_weightless_net(spec, shape),
-        preprocess=make_caffe_preprocess(grey=shape[1] == 1),
+        preprocess=make_caffe_preprocess(grayscale=shape[1] == 1),
         name="test",
         source="test",
     )

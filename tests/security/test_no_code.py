@@ -89,7 +89,7 @@ def test_a_runs_arrays_that_would_run_code_are_refused(tmp_path, trace):
             files.load_run(tmp_path / "r")
 
 
-def test_an_artefact_that_would_run_code_is_as_good_as_none(tmp_path, trace):
+def test_an_artifact_that_would_run_code_is_as_good_as_none(tmp_path, trace):
     with Store(tmp_path / "work") as store:
         store.put("k", {"a": np.zeros(3)})
         path = tmp_path / "work" / "k.arrays"

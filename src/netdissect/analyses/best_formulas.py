@@ -178,7 +178,7 @@ def _open_scans(
         return kept
     opened = load()
     settings = replace(
-        run.settings, runtime="local", address=None, artefacts=None,
+        run.settings, runtime="local", address=None, artifacts=None,
         workers=require_integer("workers", run.settings.workers if workers is None else workers, 1, MAX_WORKERS),
     )  # fmt: skip
     prepared = stack.enter_context(runs.prepare_run(opened, list(question.channels), concepts, settings))

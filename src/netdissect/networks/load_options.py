@@ -74,7 +74,7 @@ class LoadOptions:
             parse_channels("--mean", self.mean, otherwise=_OR_FILE)
 
     @property
-    def grey(self) -> bool:
+    def grayscale(self) -> bool:
         """Whether the network takes grayscale images."""
         return self.colordepth == 1
 
@@ -103,12 +103,12 @@ def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
             raise SettingsError(
                 "--scale goes with --mean: together they replace the network's own mean and standard deviation"
             )
-        changes |= {"unit": 1.0, "std": np.full(3, 1 / options.scale, np.float32)}
+        changes |= {"rescale_factor": 1.0, "std": np.full(3, 1 / options.scale, np.float32)}
     if options.std is not None:
         changes["std"] = parse_channels("--std", options.std)
     if options.mean is not None:
         mean = read_mean_option(options.mean)
-        highest = 255 * float(changes.get("unit", own.unit))  # type: ignore[arg-type]
+        highest = 255 * float(changes.get("rescale_factor", own.rescale_factor))  # type: ignore[arg-type]
         if mean is not None and float(np.abs(mean).max()) > highest * 1.001:
             raise SettingsError(
                 f"--mean {' '.join(options.mean)} is out of this network's range, 0 to {highest:g}: "
@@ -118,8 +118,8 @@ def override_preprocess(own: Preprocess, options: LoadOptions) -> Preprocess:
         changes["mean"] = np.repeat(mean, 3, axis=0) if mean is not None and mean.shape[0] == 1 else mean
     if options.channels is not None:
         changes["channels"] = options.channels
-    if options.grey:
-        changes["grey"] = True
+    if options.grayscale:
+        changes["grayscale"] = True
     if not changes:
         return own
     changed = options.changed_options()

@@ -22,23 +22,23 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, eq=False)
 class Preprocess:
-    """How images become a network's input: channels are reordered, x = (value · unit − mean) / std, then averaged if `grey`.
+    """How images become a network's input: x = (value · rescale_factor − mean) / std, averaged over channels if `grayscale`.
 
     Attributes:
         channels: order of the input's channels.
-        unit: factor for pixel values, which are from 0 to 255: 1 for Caffe, 1/255 for torch.
+        rescale_factor: factor for pixel values, which are from 0 to 255: 1 for Caffe, 1/255 for torch.
         mean: subtracted from the values; shape (3,), or (3, H, W) for a mean image of the input's own size.
         std: divides the values, shape (3,).
-        grey: whether the network gets one channel, the average of the three, as the released code's ``--colordepth 1`` does.
+        grayscale: whether the network gets one channel, the average of the three, as the released code's ``--colordepth 1`` does.
         note: where these settings come from, for the report.
         input_size: height and width that images are scaled to, without cropping; None leaves that to the network.
     """
 
     channels: Literal["rgb", "bgr"] = "rgb"
-    unit: float = 1 / 255
+    rescale_factor: float = 1 / 255
     mean: NDArray[np.float32] = field(default_factory=lambda: np.array(IMAGENET_MEAN, np.float32))
     std: NDArray[np.float32] = field(default_factory=lambda: np.array(IMAGENET_STD, np.float32))
-    grey: bool = False
+    grayscale: bool = False
     note: str = ""
     input_size: tuple[int, int] | None = None
 
@@ -58,7 +58,7 @@ class Preprocess:
     @property
     def depth(self) -> int:
         """Number of input channels."""
-        return 1 if self.grey else 3
+        return 1 if self.grayscale else 3
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Return the network's input.
@@ -80,13 +80,13 @@ class Preprocess:
             images = images.flip(3)
         # Rows of width * 3 values: a CPU vectorizes over these, but not over the three channels of a pixel.
         x = images.to(torch.float32, memory_format=torch.contiguous_format, copy=True).view(count, height, width * 3)
-        if self.unit != 1:
-            x.mul_(self.unit)
+        if self.rescale_factor != 1:
+            x.mul_(self.rescale_factor)
         x.sub_(mean.permute(1, 2, 0).reshape(height, width * 3) if mean.ndim == 3 else mean.repeat(width))
         if (self.std != 1).any():
             x.div_(torch.from_numpy(self.std).to(x.device, non_blocking=True).repeat(width))
         x = x.view(count, height, width, 3).permute(0, 3, 1, 2)
-        return x.mean(dim=1, keepdim=True) if self.grey else x
+        return x.mean(dim=1, keepdim=True) if self.grayscale else x
 
     def describe(self) -> str:
         """Return a description of the preprocessing."""
@@ -94,10 +94,10 @@ class Preprocess:
         parts = [self.channels.upper(), f"mean {numbers}" + (" (per pixel)" if self.mean.ndim == 3 else "")]
         if (self.std != 1).any():
             parts.append(f"std {_format_numbers(self.std)}")
-        if self.unit != 1:
-            parts.insert(1, "0 to 1" if abs(self.unit * 255 - 1) < 1e-9 else f"times {self.unit:g}")
-        if self.grey:
-            parts.append("grey")
+        if self.rescale_factor != 1:
+            parts.insert(1, "0 to 1" if abs(self.rescale_factor * 255 - 1) < 1e-9 else f"times {self.rescale_factor:g}")
+        if self.grayscale:
+            parts.append("grayscale")
         return ", ".join(parts) + (f" ({self.note})" if self.note else "")
 
 
@@ -141,7 +141,7 @@ def make_caffe_preprocess(
     mean: NDArray[np.float32] | None = None,
     scale: float = 1.0,
     channels: Literal["rgb", "bgr"] = "bgr",
-    grey: bool = False,
+    grayscale: bool = False,
     input_size: tuple[int, int] | None = None,
 ) -> Preprocess:
     """Return the released code's preprocessing: BGR minus the mean, no scale.
@@ -151,7 +151,7 @@ def make_caffe_preprocess(
             the input's is averaged per channel, as Caffe's own Python examples do.
         scale: factor applied after the mean is subtracted.
         channels: order of the input's channels.
-        grey: whether the channels are averaged at the end.
+        grayscale: whether the channels are averaged at the end.
         input_size: height and width of the input.
     """
     average = np.array(CAFFE_MEAN if channels == "bgr" else CAFFE_MEAN[::-1], np.float32)
@@ -165,4 +165,4 @@ def make_caffe_preprocess(
     if scale == 0:
         raise SettingsError("--scale must not be 0")
     std = np.full(3, 1 / scale, np.float32)
-    return Preprocess(channels, 1.0, values.astype(np.float32), std, grey)
+    return Preprocess(channels, 1.0, values.astype(np.float32), std, grayscale)

@@ -58,7 +58,7 @@ def read_preprocess(given: object) -> Preprocess | None:
     factors, constants = _read_colors(caller)
     found = _make_preprocess(caller, factors, constants)
     size = _read_geometry(caller, found)
-    return Preprocess(found.channels, found.unit, found.mean, found.std, note=caller.name, input_size=size)
+    return Preprocess(found.channels, found.rescale_factor, found.mean, found.std, note=caller.name, input_size=size)
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def _make_ramp(height: int, width: int, axis: int) -> NDArray[np.uint8]:
 def _find_view(caller: _Caller, colors: Preprocess, found: NDArray[np.float64], axis: int) -> float:
     """Return the share of an image's side that is in the input, which is in the middle of the image."""
     mean, std = (values.astype(np.float64)[:, np.newaxis, np.newaxis] for values in (colors.mean, colors.std))
-    gray = ((found * std + mean) / colors.unit).mean(axis=0) / 255
+    gray = ((found * std + mean) / colors.rescale_factor).mean(axis=0) / 255
     across, along = (gray.std(axis=1 - axis).max(), gray.mean(axis=1 - axis))
     first, last = float(along[0]), float(along[-1])
     if across > _MARGIN or first >= last or abs((1 - last) - first) > 2 * _MARGIN:

@@ -140,7 +140,7 @@ def lock_run_folder(folder: Path) -> Iterator[RunFiles]:
             return error
         return RunError(
             f"{folder} cannot be locked on its file system ({error.strerror}): choose an --out on another file system, "
-            f"and name a shared folder with --artefacts if workers need one"
+            f"and name a shared folder with --artifacts if workers need one"
         )
 
     with folders.lock_folder(folder, RUN_FOLDER, unlocked=unlocked):

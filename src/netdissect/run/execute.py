@@ -128,7 +128,7 @@ def execute_run(run: PreparedRun, lock: RunLock, progress: Progress) -> Result:
 def _open_store(run: PreparedRun, lock: RunLock, stack: contextlib.ExitStack) -> Store:
     """Open the store of the run's intermediate results."""
     store = open_store(run.settings, _locate_artifacts(run, lock.folder), stack)
-    if run.settings.artefacts is not None:
+    if run.settings.artifacts is not None:
         if lock.fresh:
             store.clear()
         lock.on_success.append(store.clear)
@@ -183,11 +183,11 @@ def _note_rescans(outcome: DissectionOutcome) -> list[str]:
 def _locate_artifacts(run: PreparedRun, folder: Path | None) -> Path | str | None:
     """Return the folder or URL of the run's intermediate results: below a hash of everything that decides them."""
     settings = run.settings
-    if folder is None and settings.artefacts is None:
+    if folder is None and settings.artifacts is None:
         return None
     key = name_artifacts(run.facts, settings, run.device.type, netdissect.__version__, torch.__version__)
-    if settings.artefacts is not None:
-        return f"{settings.artefacts.rstrip('/')}/{key}"
+    if settings.artifacts is not None:
+        return f"{settings.artifacts.rstrip('/')}/{key}"
     assert folder is not None
     return folder / WORK / key
 

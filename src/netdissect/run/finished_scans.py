@@ -145,7 +145,7 @@ def scan_again(
 
 def _list_work_folders(run: Result, folder: Path | None) -> Iterator[Path]:
     """Yield the folders where a run may have kept its scans; one that its file names at another place is never opened."""
-    if folder is None or run.settings.artefacts is not None:
+    if folder is None or run.settings.artifacts is not None:
         return
     recorded: Any = run.journal.get("versions")
     versions = recorded if isinstance(recorded, dict) else {}

@@ -42,7 +42,7 @@ class ContextSetup:
         device: where the network runs; several workers share several GPUs.
         execution: the network's precision, and whether it is compiled.
         concepts: the probe set.
-        artefacts: folder or URL of the intermediate results, which all workers share.
+        artifacts: folder or URL of the intermediate results, which all workers share.
     """
 
     network: Network = field(metadata={"called": "the network"})
@@ -52,7 +52,7 @@ class ContextSetup:
     device: torch.device
     execution: Execution
     concepts: ConceptSource = field(metadata={"called": "the probe set"})
-    artefacts: str
+    artifacts: str
 
     @contextlib.contextmanager
     def __call__(self, threads: int, number: int) -> Iterator[WorkerContext]:
@@ -73,11 +73,11 @@ class ContextSetup:
         source = self.network.probe(
             self.layers, self.input_size, geometry=self.geometry, device=device, execution=self.execution
         )
-        with source, RowThreads(threads) as pool, Store(self.artefacts) as store:
+        with source, RowThreads(threads) as pool, Store(self.artifacts) as store:
             if SHARED_FOLDER_KEY not in store:
                 raise RunError(
-                    f"{self.artefacts}, where intermediate results are kept, is not the same folder on "
-                    f"{socket.gethostname()}: with --artefacts, name a folder on shared storage or a URL such as s3://, "
+                    f"{self.artifacts}, where intermediate results are kept, is not the same folder on "
+                    f"{socket.gethostname()}: with --artifacts, name a folder on shared storage or a URL such as s3://, "
                     f"which every worker can reach"
                 )
             yield WorkerContext(source, self.concepts, pool, store, _ignore_progress)

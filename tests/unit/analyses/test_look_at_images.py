@@ -121,7 +121,7 @@ def test_latents_and_another_preprocessing_are_looked_at_as_they_were_dissected(
     import torch
 
     torch.manual_seed(0)
-    net, encoder, half = nets.make_small_net(), torch.nn.Linear(8, 12), nd.Preprocess(unit=1 / 510)
+    net, encoder, half = nets.make_small_net(), torch.nn.Linear(8, 12), nd.Preprocess(rescale_factor=1 / 510)
     latents = dissect_small(data, None, layers=["conv1", "conv2"], projection={"conv2": encoder}, preprocess=half)
     name = next(name for name in latents if "+" in name)
     seen = latents.look(net, rows=range(40), layers=name, threshold=0, preprocess=half, projection={"conv2": encoder})

@@ -162,7 +162,7 @@ def test_colordepth_1_is_grayscale(run_released, tmp_path):
         "--colordepth", "1", "--endafter", "result", model=("-d", "grey"), folder=tmp_path / "grey"
     )
     assert code == 0, output
-    assert "grey" in record["network"]["preprocessing"]
+    assert "grayscale" in record["network"]["preprocessing"]
 
 
 @pytest.mark.parametrize("phase", ["probe", "quant", "tally", "imgmax", "result"])

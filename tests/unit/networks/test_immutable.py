@@ -111,7 +111,7 @@ def test_a_dissection_with_another_preprocessing_leaves_the_network_as_it_was(ki
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_preprocessing_changes_what_is_computed_and_shares_the_weights(kind, make_network):
     network, layer = make_network(kind)
-    other = network.with_preprocess(Preprocess(unit=1.0, note="another"))
+    other = network.with_preprocess(Preprocess(rescale_factor=1.0, note="another"))
     assert type(other) is type(network)
     assert other.fingerprint() != network.fingerprint()
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)

@@ -197,7 +197,7 @@ def test_a_library_that_does_not_fit_the_others_is_reported(monkeypatch):
 
 
 def numbers(preprocess):
-    return preprocess.channels, round(1 / preprocess.unit), preprocess.mean.tolist(), preprocess.std.tolist()
+    return preprocess.channels, round(1 / preprocess.rescale_factor), preprocess.mean.tolist(), preprocess.std.tolist()
 
 
 OWN = Preprocess(note="own")

@@ -251,7 +251,9 @@ def test_an_image_the_network_cannot_take_is_reported_so():
 
 def test_preprocessing_is_carried_with_the_module(images):
     module = Small()
-    module.preprocess = Preprocess(channels="bgr", unit=1.0, mean=np.zeros(3, np.float32), std=np.ones(3, np.float32))
+    module.preprocess = Preprocess(
+        channels="bgr", rescale_factor=1.0, mean=np.zeros(3, np.float32), std=np.ones(3, np.float32)
+    )
     network = wrap_module(module)
     x = network.preprocess(torch.from_numpy(images))
     torch.testing.assert_close(x, torch.from_numpy(images).permute(0, 3, 1, 2).flip(1).float())

@@ -34,12 +34,12 @@ def channels_of(x):
         ({"channels": "bgr", "std": three(1, 1, 4)}, [30, 20, 2.5]),
         ({"mean": three(1, 2, 3)}, [9, 18, 27]),
         ({"channels": "bgr", "mean": three(1, 2, 3)}, [29, 18, 7]),
-        ({"unit": 0.5, "mean": three(1, 2, 3), "std": three(1, 2, 4)}, [4, 4, 3]),
-        ({"mean": three(1, 2, 3), "grey": True}, [18]),
+        ({"rescale_factor": 0.5, "mean": three(1, 2, 3), "std": three(1, 2, 4)}, [4, 4, 3]),
+        ({"mean": three(1, 2, 3), "grayscale": True}, [18]),
     ],
 )
 def test_every_channel_gets_its_own_mean_and_deviation(options, expected):
-    prepare = Preprocess(**{"unit": 1, "mean": three(0, 0, 0), "std": three(1, 1, 1), **options})
+    prepare = Preprocess(**{"rescale_factor": 1, "mean": three(0, 0, 0), "std": three(1, 1, 1), **options})
     x = prepare(constant(10, 20, 30))
     assert channels_of(x) == expected
     assert (x.dtype, x.shape, prepare.depth) == (torch.float32, (1, len(expected), 2, 3), len(expected))
@@ -77,8 +77,8 @@ def test_one_number_stands_for_three_and_a_mean_image_of_another_size_for_its_ch
 
 def test_it_says_what_it_does():
     assert Preprocess().describe() == "RGB, 0 to 1, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
-    assert make_caffe_preprocess(grey=True).describe() == "BGR, mean 109.5388 118.6897 124.6901, grey"
-    assert Preprocess(unit=2, mean=three(0, 0, 1), std=three(1, 1, 2), note="ours").describe() == (
+    assert make_caffe_preprocess(grayscale=True).describe() == "BGR, mean 109.5388 118.6897 124.6901, grayscale"
+    assert Preprocess(rescale_factor=2, mean=three(0, 0, 1), std=three(1, 1, 2), note="ours").describe() == (
         "RGB, times 2, mean 0 0 1, std 1 1 2 (ours)"
     )
 

@@ -27,7 +27,7 @@ from netdissect.results.trust import Trust, UnitTrust
 SETTINGS = {
     "quantile": 0.01, "threshold": 0.05, "score": "share", "geometry": "grid", "resolution": 120, "batch_size": 6, "precision": "bf16", "linear": "packed",
     "compile": True, "split": "val", "limit": 17, "images_per_unit": 3, "seed": 9, "device": "cuda", "workers": 2,
-    "threads": 5, "runtime": "ray", "address": "ray://head:10001", "artefacts": "s3://bucket/work", "shard_size": 12,
+    "threads": 5, "runtime": "ray", "address": "ray://head:10001", "artifacts": "s3://bucket/work", "shard_size": 12,
     "on_error": "skip", "memory": None, "pictures": False, "classic": True, "image_maxima": True, "keep": True, "null": 120, "resamples": 40,
     "quantiles": [0.002, 0.03], "ranges": 4, "group_by": "video", "within": "texture", "null_exact": True,
 }  # fmt: skip

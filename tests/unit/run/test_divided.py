@@ -60,7 +60,7 @@ def test_a_network_that_kills_every_worker_ends_the_run_which_can_be_continued(d
 
 def test_workers_that_see_other_folders_are_an_error_that_says_what_to_share(data, tmp_path):
     with pytest.raises(RunError, match=r"memory://x/\w+, .* is not the same folder"):
-        dissect_small(data, tmp_path, workers=2, artefacts="memory://x")  # every process has such a folder of its own
+        dissect_small(data, tmp_path, workers=2, artifacts="memory://x")  # every process has such a folder of its own
     (tmp_path / "data").symlink_to(data)
     from netdissect.probe_sets.broden.reader import Broden
 

@@ -174,16 +174,16 @@ def test_intermediate_results_can_be_kept(data, tmp_path):
 def test_artefacts_at_a_url_are_removed_when_the_run_succeeds(data, expected, tmp_path):
     import fsspec
 
-    where = {"artefacts": "memory://artefacts-bucket/run"}
+    where = {"artifacts": "memory://artifacts-bucket/run"}
     interrupt_run(data, tmp_path, 3, **where)
-    assert fsspec.filesystem("memory").find("/artefacts-bucket")
+    assert fsspec.filesystem("memory").find("/artifacts-bucket")
     assert dissect_small(data, tmp_path, **where).journal["resumed_shards"] == 2
     assert read_tables(tmp_path) == expected
-    assert not fsspec.filesystem("memory").find("/artefacts-bucket")
+    assert not fsspec.filesystem("memory").find("/artifacts-bucket")
 
 
 def test_fresh_and_keep_hold_for_artefacts_elsewhere_too(data, tmp_path):
-    where = {"artefacts": str(tmp_path / "elsewhere")}
+    where = {"artifacts": str(tmp_path / "elsewhere")}
     interrupt_run(data, None, 3, **where)
     assert dissect_small(data, None, fresh=True, keep=True, **where).journal["resumed_shards"] == 0
     assert dissect_small(data, None, **where).journal["resumed_shards"] == 4

@@ -151,7 +151,7 @@ def open_program(name: str, path: str, data: bytes, preprocess: Preprocess | Non
     note = "assumed: ImageNet statistics; an exported program states none"
     return ExportedNetwork(
         _unflatten(path, program),
-        preprocess=preprocess or Preprocess(grey=spec.channels == 1, note=note),
+        preprocess=preprocess or Preprocess(grayscale=spec.channels == 1, note=note),
         name=name,
         source=path,
         input_size=spec.size,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
     """Return an architecture of timm as a network; `build_timm` documents its weights."""
-    module, preprocess, size = build_timm(name, options.weights, options.seed, grey=options.grey)
+    module, preprocess, size = build_timm(name, options.weights, options.seed, grayscale=options.grayscale)
     source = f"timm:{name}" + (f" --weights {options.weights}" if options.weights else "")
     return TorchNetwork(
         module, preprocess=override_preprocess(preprocess, options), name=name.replace("/", "-").replace(":", "-"), source=source,
@@ -35,7 +35,7 @@ def load_timm(name: str, options: LoadOptions) -> TorchNetwork:
 
 
 def build_timm(
-    name: str, weights: str | None, seed: int, *, grey: bool = False
+    name: str, weights: str | None, seed: int, *, grayscale: bool = False
 ) -> tuple[nn.Module, Preprocess, tuple[int, int] | None]:
     """Build an architecture of timm.
 
@@ -43,7 +43,7 @@ def build_timm(
         name: such as ``vit_small_patch16_224`` or ``vit_small_patch16_224.dino``.
         weights: None for timm's own weights, a checkpoint file, or ``random``.
         seed: of random weights.
-        grey: whether it takes grayscale images.
+        grayscale: whether it takes grayscale images.
 
     Returns:
         the module, its preprocessing, and the height and width of its training images.
@@ -54,7 +54,7 @@ def build_timm(
         ModelFileError: if the checkpoint does not fit.
     """
     library = import_optional("timm", extra="timm", purpose="for timm: models")
-    options: dict[str, Any] = {"in_chans": 1} if grey else {}
+    options: dict[str, Any] = {"in_chans": 1} if grayscale else {}
     if not name.startswith(("hf-hub:", "local-dir:")) and not library.is_model(name.partition(".")[0]):
         known = library.list_models(pretrained=False) if "." not in name else library.list_models(pretrained=True)
         raise ModelNotFoundError(f"timm has no model {name!r}: {suggest_nearest(name, known)}")
@@ -123,8 +123,8 @@ def read_timm_preprocess(module: Any) -> Preprocess | None:
         return None
     tag = ".".join(str(config[key]) for key in ("architecture", "tag") if config.get(key))
     channels = config.get("input_size") or (3,)
-    grey = bool(get_attribute(module, "num_features")) and isinstance(channels, (tuple, list)) and channels[0] == 1
-    return Preprocess(mean=mean, std=std, grey=grey, note=f"timm {tag}".strip())
+    grayscale = bool(get_attribute(module, "num_features")) and isinstance(channels, (tuple, list)) and channels[0] == 1
+    return Preprocess(mean=mean, std=std, grayscale=grayscale, note=f"timm {tag}".strip())
 
 
 def read_timm_classes(module: Any) -> tuple[str, ...] | None:

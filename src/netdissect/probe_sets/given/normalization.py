@@ -21,18 +21,18 @@ _TOLERANCE = {2: 0.1, 4: 0.0005, 8: 0.0005}
 
 @dataclass(frozen=True)
 class Normalization:
-    """What was done to the pixels of an image: x = (value · unit − mean) / std, in the order of the channels.
+    """What was done to the pixels of an image: x = (value · rescale_factor − mean) / std, in the order of the channels.
 
     Attributes:
         name: what it is, in words.
-        unit: factor for values from 0 to 255.
+        rescale_factor: factor for values from 0 to 255.
         mean: subtracted, one number for every channel.
         std: divides, one number for every channel.
         channels: order of the channels.
     """
 
     name: str
-    unit: float = 1 / 255
+    rescale_factor: float = 1 / 255
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     channels: Literal["rgb", "bgr"] = "rgb"
@@ -45,7 +45,7 @@ class Normalization:
         """
         if not values.size:
             return None
-        pixels = (values.astype(np.float64) * np.array(self.std) + np.array(self.mean)) / self.unit
+        pixels = (values.astype(np.float64) * np.array(self.std) + np.array(self.mean)) / self.rescale_factor
         whole = np.rint(pixels)
         if not (np.isfinite(pixels).all() and whole.min() >= 0 and whole.max() <= 255):
             return None

@@ -82,7 +82,7 @@ def test_processors_are_read_in_every_form(tmp_path, processor, channels, unit, 
     model = transformers.ViTModel(transformers.ViTConfig(**TINY))
     found = open_network(saved(tmp_path / "m", model, **processor)).preprocess
     assert (found.channels, found.mean.tolist(), found.std.tolist()) == (channels, [mean] * 3, [std] * 3)
-    assert found.unit == pytest.approx(unit)
+    assert found.rescale_factor == pytest.approx(unit)
 
 
 def test_a_model_without_a_processor_says_what_is_assumed(tmp_path):

@@ -70,7 +70,7 @@ def _make_network(net: CaffeNet, model: str, options: LoadOptions) -> CaffeNetwo
         mean=read_mean_option(options.mean),
         scale=1.0 if options.scale is None else options.scale,
         channels=options.channels or "bgr",
-        grey=options.grey,
+        grayscale=options.grayscale,
         input_size=size,
     )
     if size is not None and shape is not None and shape[1] != preprocess.depth:
@@ -96,8 +96,8 @@ def load_prototxt_network(model: str, options: LoadOptions) -> WeightlessCaffeNe
     shape = spec.inputs[0].shape if spec.inputs else None
     whole = shape is not None and len(shape) == 4
     size = (shape[2], shape[3]) if shape is not None and whole else (224, 224)
-    depth = shape[1] if shape is not None and whole else 1 if options.grey else 3
-    preprocess = make_caffe_preprocess(grey=depth == 1, input_size=size)
+    depth = shape[1] if shape is not None and whole else 1 if options.grayscale else 3
+    preprocess = make_caffe_preprocess(grayscale=depth == 1, input_size=size)
     net = make_weightless_net(spec, (1, depth, *size))
     return WeightlessCaffeNetwork(
         net, preprocess=preprocess, name=text.stem, source=str(text), input_size=size if whole else None
