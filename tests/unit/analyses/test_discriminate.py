@@ -84,7 +84,7 @@ def test_classes_with_too_few_images_are_left_out():
     labels = np.array([0] * 5 + [1] * 5 + [2] * 2 + [-1] * 3)
     found, notes = choose_classes(labels, ("a", "b", "c", "d"), 5)
     assert found.tolist() == list(range(10))
-    assert notes == ["1 classes have fewer than 5 images and are left out: c"]
+    assert notes == ["1 class has fewer than 5 images and is left out: c"]
     with pytest.raises(SettingsError, match="needs two classes of at least 6 images"):
         choose_classes(labels, ("a", "b", "c", "d"), 6)
 
