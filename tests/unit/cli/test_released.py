@@ -111,6 +111,7 @@ def test_layers_may_be_one_word(run_released, tmp_path, layers):
         (("--imcount", "3"), "images_per_unit", 3),
         (("--split", "train"), "split", "train"),
         (("--limit", "5"), "limit", 5),
+        (("--artefacts", "elsewhere"), "artifacts", "elsewhere"),
         (("--gpu", "none"), "device", "cpu"),
         (("--gpu", "-1"), "device", "cpu"),
     ],

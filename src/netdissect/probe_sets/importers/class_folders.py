@@ -64,7 +64,7 @@ def from_labels(folder: str | Path, out: str | Path, **options: Unpack[ImportOpt
     if unlabeled:
         count = sum(name in unlabeled for name in names)
         settings.say(
-            f"{root}: {count} images in {', '.join(unlabeled)} get no label: the folder's name means 'no label'"
+            f"{root}: {count_noun(count, 'image')} in {', '.join(unlabeled)} without a label: the folder's name means 'no label'"
         )
     source = ClassFolders(
         name=settings.choose_name(root), about=f"the class folders of {root}", classes=classes, whole_images=True,

@@ -90,7 +90,7 @@ def pair_by_stem(
                 unpaired.append(mask)
     if unpaired and not (pairs and options.skip_missing):
         raise DataNotFoundError(
-            f"{len(unpaired)} masks of {masks} have no image in {photos}: {abbreviate_paths(unpaired)}; --skip-missing "
+            f"{count_noun(len(unpaired), 'mask')} of {masks} without image in {photos}: {abbreviate_paths(unpaired)}; --skip-missing "
             f"leaves them out"
         )
     if not pairs:

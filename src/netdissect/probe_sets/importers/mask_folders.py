@@ -14,6 +14,7 @@ from netdissect.probe_sets.importers.image_folders import abbreviate_paths, deri
 from netdissect.probe_sets.importers.import_options import ImportOptions, ImportOptionsDict
 from netdissect.probe_sets.importers.imported_images import ImportedImages
 from netdissect.probe_sets.source import CategoryLabels, SourceImage
+from netdissect.wording import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,12 +129,15 @@ def _pair_masks(
             f"{name.stem.removesuffix(photo_suffix)}{mask_suffix}.png (--mask-suffix, --photo-suffix); files there end in "
             f"{', '.join(suffixes) or 'nothing'}"
         )
-    for files, what in (
-        (without_mask, f"images of {folder} have no mask in {mask_folder}"),
-        (list(masks.values()), f"masks of {mask_folder} have no image in {folder}"),
+    for files, (noun, of), (other, there) in (
+        (without_mask, ("image", folder), ("mask", mask_folder)),
+        (list(masks.values()), ("mask", mask_folder), ("image", folder)),
     ):
         if files and not options.skip_missing:
-            raise DataNotFoundError(f"{len(files)} {what}: {abbreviate_paths(files)}; --skip-missing leaves them out")
+            raise DataNotFoundError(
+                f"{count_noun(len(files), noun)} of {of} without {other} in {there}: {abbreviate_paths(files)}; "
+                f"--skip-missing leaves them out"
+            )
     return pairs
 
 

@@ -136,8 +136,8 @@ def test_an_image_that_its_camera_rotated_fits_its_mask(masked):
 @pytest.mark.parametrize(
     ("spoil", "error", "told"),
     [
-        (lambda f: (f / "photos" / "p1.jpg").unlink(), DataNotFoundError, "1 masks of .* have no image .* p1.png"),
-        (lambda f: (f / "masks" / "p1.png").unlink(), DataNotFoundError, "1 images of .* have no mask .* p1.jpg"),
+        (lambda f: (f / "photos" / "p1.jpg").unlink(), DataNotFoundError, "1 mask of .* without image in .* p1.png"),
+        (lambda f: (f / "masks" / "p1.png").unlink(), DataNotFoundError, "1 image of .* without mask in .* p1.jpg"),
         (lambda f: shutil.rmtree(f / "masks"), DataNotFoundError, "there is no folder of masks"),
         (lambda f: shutil.rmtree(f / "photos"), DataNotFoundError, "there is no folder of images"),
         (lambda f: write_mask(f / "masks" / "p1.png", np.full(SIZE, 7)), LabelError, "holds number 7"),
@@ -260,7 +260,7 @@ def test_a_labelmap_of_colors_is_found(voc, tmp_path):
 
 def test_a_voc_folder_that_lacks_something_is_reported(voc, tmp_path):
     (voc / "JPEGImages" / "v2.jpg").unlink()
-    with pytest.raises(DataNotFoundError, match=r"1 masks of .* have no image .*v2\.png"):
+    with pytest.raises(DataNotFoundError, match=r"1 mask of .* without image in .*v2\.png"):
         importers.from_voc(voc, tmp_path / "out", size=32)
     shutil.rmtree(voc / "SegmentationClass")
     with pytest.raises(DataNotFoundError, match="SegmentationClass/ is missing"):

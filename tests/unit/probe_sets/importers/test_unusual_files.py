@@ -109,7 +109,7 @@ def test_a_folder_whose_name_means_nothing_is_reported(tmp_path):
         originals.write_image(tmp_path / "folders" / f"{name}.jpg", SIZE)
     said = []
     made = importers.from_labels(tmp_path / "folders", tmp_path / "out", say=said.append, **PLAIN)
-    assert any("1 images in unknown get no label" in line for line in said)
+    assert any("1 image in unknown without a label" in line for line in said)
     assert len(Broden(made.folder)) == 1
 
 

@@ -133,7 +133,7 @@ def read_annotations(
     found = AnnotationSet(path if path.is_dir() else path.parent, out, annotation_options)
     chosen.read(path, found)
     for what, count in (+found.left_out).items():
-        options.say(f"left out: {count} {what}")
+        options.say(f"left out: {what} ({count:,})")
     _check_images(found, path, chosen.title, skip_missing=options.skip_missing)
     numbers = {name: number for number, name in enumerate(found.classes, start=1)}
     classes = options.read_classes({number: name for name, number in numbers.items()})

@@ -77,7 +77,7 @@ def test_boxes_are_refused_taken_or_left_out(tmp_path):
     expected[:8, :8] = "dog"
     said = []
     same(one(tmp_path, *boxes, leave_out=["boxes"], said=said), expected)
-    assert "left out: 1 boxes" in said
+    assert "left out: boxes (1)" in said
     expected[2:12, 4:20] = "cat"
     expected[:8, :8] = "dog"
     same(one(tmp_path, *boxes, boxes=True), expected)

@@ -182,7 +182,7 @@ def test_points_are_named_and_left_out_on_request(tmp_path):
     said = []
     write(tmp_path / "project-1.json", [task(point, rectangle("cat", 0, 0, 8, 8)), task(number=2, image="b.jpg")])
     assert "eye" not in label_maps(tmp_path, leave_out=["points"], said=said)["a.jpg"]
-    assert said[1:] == ["left out: 1 points", "left out: 1 images without a shape"]
+    assert said[1:] == ["left out: points (1)", "left out: images without a shape (1)"]
 
 
 @pytest.mark.parametrize(

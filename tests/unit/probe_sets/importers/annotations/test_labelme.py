@@ -93,7 +93,7 @@ def test_circles_are_discs_and_lines_are_ten_pixels_wide(tmp_path):
     said = []
     write(tmp_path / "a.json", told(shape("rope", [[2, 12], [30, 12]], "line"), shape("cat", SQUARE)))
     assert (label_maps(tmp_path, leave_out=["lines"], said=said)["a.jpg"] != "rope").all()
-    assert "left out: 1 lines" in said
+    assert "left out: lines (1)" in said
 
 
 def test_a_slanted_polygon_covers_what_is_in_it(tmp_path):

@@ -74,7 +74,7 @@ def test_the_csv_says_the_same(tmp_path):
     said = []
     same(label_maps(tmp_path, said=said)["a.jpg"], expected)
     same(label_maps(tmp_path / "via.csv")["a.jpg"], expected)
-    assert "left out: 1 images without a shape" in said
+    assert "left out: images without a shape (1)" in said
     text = (tmp_path / "via.csv").read_text()
     (tmp_path / "via.csv").write_text(text.replace('""name"": ""rect""', '""name"": '))
     with pytest.raises(DataFileError, match=r"via\.csv, line 3: line 1, column"):
@@ -100,7 +100,7 @@ def test_a_ticked_box_is_a_class_and_a_region_without_one_is_reported(tmp_path):
         said=said,
     )
     assert set(found.ravel()) == {"", "cat"}
-    assert "left out: 2 regions without a label" in said
+    assert "left out: regions without a label (2)" in said
     with pytest.raises(DataFileError, match=r"region 1: it has the classes cat, dog, and one is expected"):
         one(tmp_path, region(POLYGON, kind={"cat": True, "dog": True}))
 
