@@ -1,8 +1,9 @@
-"""Both lanes of the suite run, a failure in either fails the suite, and CI uses the same examples every time."""
+"""Both lanes of the suite run, a failure in either fails the suite, CI uses the same examples every time; what uv is told."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import dev
 import pytest
@@ -53,3 +54,39 @@ def test_ci_uses_the_same_examples_every_time():
     assert settings.default.derandomize is in_ci
     assert settings.default.print_blob
     assert settings.get_profile("ci").derandomize and not settings.get_profile("random").derandomize
+
+
+@pytest.fixture
+def own_python(tmp_path, monkeypatch):
+    """Return a folder whose Python is this one, as of a virtual environment."""
+    (tmp_path / dev.BIN).mkdir()
+    (tmp_path / dev.BIN / "python").symlink_to(sys.executable)
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return tmp_path
+
+
+def test_pip_installs_where_it_has_a_setting_that_uv_lacks(own_python, monkeypatch, capfd):
+    monkeypatch.setenv("PIP_NO_BINARY", "numpy")
+    assert not dev.install_with_uv(own_python, dev.ROOT / "constraints.txt", "numpy")
+    assert capfd.readouterr().out == "pip installs, because uv does not know its setting no-binary\n"
+
+
+def test_pip_installs_where_uv_cannot_be_had(own_python, monkeypatch, capfd):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(dev, "OF_PIP_ALONE", (*dev.OF_PIP_ALONE, "no-index"))
+    monkeypatch.setattr(dev, "UV", "uv-of-nowhere")
+    assert not dev.install_with_uv(own_python, dev.ROOT / "constraints.txt", "numpy")
+    assert capfd.readouterr().out == "pip installs, because uv cannot be installed here\n"
+
+
+def test_what_pip_is_told_in_a_file_and_in_the_environment_is_what_uv_is_told():
+    listed = (
+        "global.index-url='https://a/simple'\nglobal.trusted-host='a b'\ninstall.find-links='/u'\nlist.format='json'\n"
+    )
+    settings = dev.translate_pip_settings(f":env:.index-url='https://b/simple'\n:env:.quiet='1'\n{listed}")
+    assert settings == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match", "UV_DEFAULT_INDEX": "https://b/simple", "UV_INSECURE_HOST": "a b",
+        "UV_FIND_LINKS": "/u",
+    }  # fmt: skip
