@@ -28,7 +28,7 @@ _TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
 MAX_ARRAY_BYTES = 2**26
 _HEAD = "netdissect.put("
 _TAIL = ");\n"
-_LEVEL = 9
+_LEVEL = 6
 
 
 def encode_script_json(value: Any) -> str:
