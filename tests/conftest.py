@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import io
 import os
 import shutil
 import signal
@@ -122,6 +123,43 @@ def _import_once_for_workers():
         plain = forkserver.set_forkserver_preload
         patch.setattr(forkserver, "set_forkserver_preload", lambda names: plain([*names, "netdissect.run"]))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _draw_figures_once():
+    """Draw every figure as SVG only, a third of the work; its PNG and its PDF are a small square.
+
+    Tests with the fixture `real_figures`, and commands that run in a process of their own, have all three.
+    """
+    from matplotlib.figure import Figure
+
+    plain, squares = Figure.savefig, {}
+
+    def save(figure: Figure, out: object, **options: object) -> None:
+        kind = options.get("format")
+        if kind not in ("png", "pdf") or _FIGURES["real"]:
+            plain(figure, out, **options)
+            return
+        if kind not in squares:
+            drawn = io.BytesIO()
+            plain(Figure(figsize=(1, 1)), drawn, format=kind, metadata=options.get("metadata"))
+            squares[kind] = drawn.getvalue()
+        out.write(squares[kind])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save)
+        yield
+
+
+_FIGURES = {"real": False}
+
+
+@pytest.fixture(scope="module")
+def real_figures():
+    """Draw the PNG and the PDF of figures too."""
+    _FIGURES["real"] = True
+    yield
+    _FIGURES["real"] = False
 
 
 @pytest.fixture(scope="session")

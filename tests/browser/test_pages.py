@@ -350,6 +350,7 @@ def test_names_with_markup_are_shown_as_text(visiting, tmp_path):
         visit.page.wait_for_selector(".profile tbody tr")
         assert visit.page.locator("img[src=x]").count() == 0
         visit.page.evaluate("netdissect.go({ view: 'network' })")
+        visit.settle()
         visit.page.locator("#about summary").first.click()
         visit.page.locator(".skipped summary").click()
         assert "onerror=alert(2)" in visit.text(".skipped li")

@@ -8,12 +8,14 @@ import tempfile
 
 import pytest
 
-#: A lost node is noticed after a few seconds instead of half a minute.
+#: A lost node is noticed after a few seconds instead of half a minute, and workers do not wait for the tests
+#: that run beside them.
 SYSTEM_CONFIG = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 500,
     "health_check_timeout_ms": 5000,
     "health_check_failure_threshold": 4,
+    "worker_niceness": 0,
 }
 
 

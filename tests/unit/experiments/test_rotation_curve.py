@@ -77,6 +77,7 @@ def test_unknown_layers_and_invalid_steps_are_refused(data):
             rotate(nets.make_small_net(), "conv2", data, alphas=alphas, **OPTIONS)
 
 
+@pytest.mark.usefixtures("real_figures")
 def test_the_figure_has_its_numbers_as_csv(data, tmp_path):
     rotated = rotate(nets.make_small_net(), ["conv1", "conv2"], data, alphas=(0, 0.5), **OPTIONS)
     rotated.write_figure(tmp_path / "rotation.svg")

@@ -18,6 +18,8 @@ from netdissect.report.figures.series import style_series
 from netdissect.results.compared import count_for_comparison
 from netdissect.results.controls import ControlLayer, ControlRun
 
+pytestmark = pytest.mark.usefixtures("real_figures")
+
 INCHES = {"column": (3.25, 7), "text": (5.5, 8), "slide": (10.0, 14)}
 
 

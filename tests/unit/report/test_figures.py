@@ -19,6 +19,8 @@ from netdissect.results.ablation import ClassCurve, ConceptAblation, LayerAblati
 from netdissect.results.compared import count_for_comparison
 from netdissect.stats.spread import find_resampled_labels
 
+pytestmark = pytest.mark.usefixtures("real_figures")
+
 NAMES = (
     "$x_1$ & $\\foo$",
     "tab\tand\nline",

@@ -16,6 +16,8 @@ from netdissect.report import site
 from netdissect.report.link_preview import summarize_run
 from netdissect.results.detectors import format_deviation
 
+pytestmark = pytest.mark.usefixtures("real_figures")
+
 ADDRESS = "https://name.github.io/nets"
 
 
