@@ -50,7 +50,9 @@ def test_every_page_is_accessible_fits_the_window_has_a_heading_and_names_its_im
         assert len(headings) == 1, (view, headings)
         assert headings[0].strip(), view
         assert visit.page.evaluate(NAMELESS) == [], view
-        assert find_violations(axe, visit.page, both_themes=look == "desktop") == [], view  # colors are those of both looks
+        assert find_violations(axe, visit.page, both_themes=look == "desktop") == [], (
+            view
+        )  # colors are those of both looks
         titles.add(visit.page.title())
     assert len(titles) == len(views)
 

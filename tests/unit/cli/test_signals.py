@@ -66,7 +66,9 @@ def test_a_signal_ends_a_run_cleanly_and_the_same_command_resumes_it(words, expe
     assert run.returncode == code, err
     assert "; the same command continues from there" in err
     assert "Traceback" not in err
-    assert len([line for line in err.splitlines() if "images, " not in line]) == 1  # beside lines about progress, if it is slow
+    assert (
+        len([line for line in err.splitlines() if "images, " not in line]) == 1
+    )  # beside lines about progress, if it is slow
     assert not list(tmp_path.rglob("*.part"))
     assert not (tmp_path / ".lock").exists()
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started), "every process to end")
