@@ -28,7 +28,10 @@ def twice(x):
 def place(tmp_path, monkeypatch):
     """A module with a compiled function in its own folder; no variable names a cache folder."""
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(
+            name, ""
+        )  # what is set now is removed after the test, even if a test sets it past monkeypatch
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -36,6 +39,14 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "package").mkdir()
     (tmp_path / "package/doubling.py").write_text(SOURCE)
     return tmp_path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_no_cache_folder():
+    """Else all processes of the tests after these would compile everything anew."""
+    before = os.environ.get("NUMBA_CACHE_DIR")
+    yield
+    assert os.environ.get("NUMBA_CACHE_DIR") == before
 
 
 def call_doubled(place):

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from tests import made_up_runs, small_training
+from tests.processes import wait_until
 from tests.small_training import OPTIONS, train_plain
 
 from netdissect.callbacks import Dissect
@@ -111,6 +112,7 @@ def test_weights_and_biases_gets_them_beside_the_users_own_rows(data, tmp_path, 
             run.log({"loss": step / 2})
         watch.step(module)
     run.finish()
+    wait_until(lambda: read_wandb_rows(tmp_path), "the file of the run, which another process writes")
     rows = read_wandb_rows(tmp_path)
     assert [row["loss"] for row in rows if "loss" in row] == [0, 1, 1.5]
     assert [(row["netdissect/step"], row[UNIQUE]) for row in rows if UNIQUE in row] == list_unique(watch)
