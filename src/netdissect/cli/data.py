@@ -176,6 +176,8 @@ def synthetic(
 ) -> None:
     """Draw the demo's synthetic probe set, with any number of images of any size.
 
+    If the folder holds this set already, nothing is drawn.
+
     Args:
         images: Number of images.
         size: Side of the images in pixels; label maps have half of it.
@@ -184,9 +186,12 @@ def synthetic(
         workers: Processes that draw in parallel.
         quiet: Show no progress.
     """
-    from netdissect.demo.world import write_probe_set
+    from netdissect.demo.world import has_probe_set, write_probe_set
     from netdissect.demo.world.world_folder import empty_folder
 
+    if has_probe_set(out, images=images, size=size, seed=seed):
+        print_line(f"{out} holds these {count_noun(images, 'image')} of {size} x {size} pixels already")
+        return
     try:
         with empty_folder(out), show_progress(not quiet) as bars:
             write_probe_set(out, images=images, size=size, seed=seed, workers=workers, progress=bars)

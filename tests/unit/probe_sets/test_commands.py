@@ -18,6 +18,7 @@ from tests.unit.probe_sets import originals
 from tests.unit.probe_sets.download.server import Server
 
 from netdissect.cli import main
+from netdissect.demo import world
 from netdissect.probe_sets.broden.reader import Broden
 
 SIZE = (24, 32)
@@ -188,8 +189,12 @@ def test_the_synthetic_set_is_drawn_at_any_size_and_count(capsys, tmp_path):
     code, out, _ = run(capsys, *words)
     assert (code, "3 images of 64 x 64 pixels" in out) == (0, True)
     assert Broden(tmp_path / "out").image_size == (64, 64)
-    code, _, err = run(capsys, *words)
+    code, out, _ = run(capsys, *words)
+    assert (code, "holds these 3 images of 64 x 64 pixels already" in said(out)) == (0, True)
+    code, _, err = run(capsys, *words, "--seed", "1")
     assert (code, "holds a probe set already" in said(err)) == (2, True)
+    (tmp_path / "out/index.csv").unlink()
+    assert not world.has_probe_set(tmp_path / "out", images=3, size=64, seed=0)
 
 
 # ── Own sets ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,6 @@
 """
 
 from netdissect.demo.world.render import DEMO_IMAGES, SUBJECTS, Rendering, render_image
-from netdissect.demo.world.write_world import write_probe_set
+from netdissect.demo.world.write_world import has_probe_set, write_probe_set
 
-__all__ = ["DEMO_IMAGES", "SUBJECTS", "Rendering", "render_image", "write_probe_set"]
+__all__ = ["DEMO_IMAGES", "SUBJECTS", "Rendering", "has_probe_set", "render_image", "write_probe_set"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+import netdissect
 from netdissect.bounds import MAX_IMAGES, MAX_SEED, MAX_WORKERS, require_integer
 from netdissect.demo.world.render import render_image
 from netdissect.demo.world.world_concepts import NUMBERS
@@ -31,10 +32,23 @@ if TYPE_CHECKING:
 _CHUNK = 32
 
 _TEXT = """\
-Drawn by netdissect from seed {seed}: {images} images of {size} x {size} pixels, scenes with their objects, parts and
-materials, textures, and the basic color of every pixel. An image depends on the seed and its own number alone. The
+Drawn by netdissect {version} from seed {seed}: {images} images of {size} x {size} pixels, scenes with their objects, parts
+and materials, textures, and the basic color of every pixel. An image depends on the seed and its own number alone. The
 images and their labels may be used freely.
 """
+
+
+def has_probe_set(folder: Path, *, images: int, size: int, seed: int) -> bool:
+    """Return whether a folder holds this probe set, complete and drawn by this version."""
+    try:
+        text = (folder / "README.txt").read_bytes()
+    except OSError:
+        return False
+    return (folder / "index.csv").is_file() and _describe(images, size, seed).strip().encode() in text
+
+
+def _describe(images: int, size: int, seed: int) -> str:
+    return _TEXT.format(version=netdissect.__version__, seed=seed, images=images, size=size)
 
 
 def write_probe_set(
@@ -90,7 +104,7 @@ def write_probe_set(
         },
         usage=usage,
         title="The bundled probe set of netdissect",
-        text=_TEXT.format(seed=seed, images=images, size=size),
+        text=_describe(images, size, seed),
     )
 
 
