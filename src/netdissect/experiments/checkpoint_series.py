@@ -179,7 +179,7 @@ def dissect_members(
                 )
             except KeyboardInterrupt as interrupt:
                 raise KeyboardInterrupt(
-                    f"interrupted at {name}; {done}{of} networks are finished"
+                    f"interrupted at {name}; finished networks: {done}{of}"
                     + ("" if out is None else "; the same command continues from there")
                 ) from interrupt
             yield name, result

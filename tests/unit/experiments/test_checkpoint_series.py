@@ -139,7 +139,7 @@ def test_an_interrupted_series_continues_where_it_was(data, checkpoints, tables,
 
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "store_scan", stop)
-        expected = "interrupted at epoch_2; 1 of 3 networks are finished; the same command continues from there"
+        expected = "interrupted at epoch_2; finished networks: 1 of 3; the same command continues from there"
         with pytest.raises(KeyboardInterrupt, match=expected):
             dissect_series(data, checkpoints, tmp_path)
     assert [(tmp_path / f"epoch_{n}" / "run.json").exists() for n in (1, 2, 10)] == [True, False, False]
