@@ -54,6 +54,8 @@ OF_UV = {
 #: pip's settings that change nothing of what is installed.
 OF_PIP_ALONE = ("disable-pip-version-check", "root-user-action", "no-input", "progress-bar", "quiet", "verbose", "no-color",
                 "no-cache-dir", "cache-dir", "require-virtualenv", "config-file")  # fmt: skip
+#: The test that CI runs while the checks leave a core idle.
+WARMING = "test_a_run_and_its_report_make_no_requests"
 #: Pytest's exit code if no test was selected.
 NOTHING_CHOSEN = 5
 #: Tests that `lowest` leaves out: they need files that only later versions write.
@@ -100,18 +102,8 @@ def install_with_uv(venv_: Path, constraints: Path, *packages: str) -> bool:
     if subprocess.run([*pip, "install", "--quiet", "-c", str(ROOT / "constraints.txt"), UV], check=False).returncode:
         print("pip installs, because uv cannot be installed here", flush=True)
         return False
-    words = [
-        str(venv_ / BIN / "uv"),
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        python,
-        "-c",
-        str(constraints),
-        *packages,
-    ]
-    if subprocess.run(words, cwd=ROOT, env={**settings, **os.environ}, check=False).returncode:
+    words = [str(venv_ / BIN / "uv"), "pip", "install", "--quiet", "--python", python, "-c", str(constraints)]
+    if subprocess.run([*words, *packages], cwd=ROOT, env={**settings, **os.environ}, check=False).returncode:
         print("pip installs, because uv failed", flush=True)
         return False
     return True
@@ -264,16 +256,7 @@ def ci(arguments: list[str]) -> None:
     setup("dev")
     # The checks leave a core idle. Meanwhile one test compiles all that tests import, and the kernels of a run, once and not in
     # every process.
-    words = [
-        str(VENV / BIN / "python"),
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:xdist",
-        "-k",
-        "test_a_run_and_its_report_make_no_requests",
-    ]
+    words = [str(VENV / BIN / "python"), "-m", "pytest", "-q", "-p", "no:xdist", "-k", WARMING]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as compiling:
         try:
             check([])

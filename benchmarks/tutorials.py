@@ -27,6 +27,8 @@ GROUPS = (("first-dissection", "is-it-real", "what-does-it-use", "your-network",
 REST = "…"
 _SYNOPSIS = re.compile(r"\[|\b(MODEL|DATA|RUN)\b")
 _TIME = re.compile(r"\b\d+:\d\d\b")
+#: What every process runs first: where torch is a CPU build, torchvision cannot be imported otherwise.
+_START = "from benchmarks import machine\nmachine.shim_torchvision()\n"
 #: A line about progress, printed every ten seconds where there is no terminal.
 _PROGRESS = re.compile(r"^netdissect: .*(\d/s|\d+/\d+|\bin [\d.:]+( s)?$)")
 
@@ -42,7 +44,8 @@ def main(words: Sequence[str]) -> None:
         for pages in GROUPS:
             chosen = [page for page in pages if not options.only or page in options.only]
             folder = (options.folder or Path(new)) / pages[0]
-            folder.mkdir(parents=True, exist_ok=True)
+            (folder / ".start").mkdir(parents=True, exist_ok=True)
+            (folder / ".start/sitecustomize.py").write_text(_START)
             differing += sum(not same for same in type_pages(chosen, folder))
     print(f"{differing} outputs differ from the tutorials")
     if differing:
@@ -69,6 +72,7 @@ def type_pages(pages: Sequence[str], folder: Path) -> Iterator[bool]:
 def run_block(block: blocks.Block, folder: Path) -> list[str]:
     """Run the commands of a block; return what they print, without lines about progress. A command that fails ends the benchmark."""
     environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder / ".start"), str(blocks.ROOT)])
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     lines: list[str] = []
     for command in [block.code] if "<<" in block.code else block.commands:

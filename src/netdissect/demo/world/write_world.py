@@ -15,6 +15,7 @@ import netdissect
 from netdissect.bounds import MAX_IMAGES, MAX_SEED, MAX_WORKERS, require_integer
 from netdissect.demo.world.render import render_image
 from netdissect.demo.world.world_concepts import NUMBERS
+from netdissect.io import atomic
 from netdissect.probe_sets.broden import label_pngs
 from netdissect.probe_sets.broden.index_rows import IndexRow
 from netdissect.probe_sets.broden.writer import LabelUsage, write_tables
@@ -40,11 +41,9 @@ images and their labels may be used freely.
 
 def has_probe_set(folder: Path, *, images: int, size: int, seed: int) -> bool:
     """Return whether a folder holds this probe set, complete and drawn by this version."""
-    try:
-        text = (folder / "README.txt").read_bytes()
-    except OSError:
+    if not all(atomic.is_regular_below(folder, name) for name in ("README.txt", "index.csv")):
         return False
-    return (folder / "index.csv").is_file() and _describe(images, size, seed).strip().encode() in text
+    return _describe(images, size, seed).strip().encode() in (folder / "README.txt").read_bytes()
 
 
 def _describe(images: int, size: int, seed: int) -> str:
