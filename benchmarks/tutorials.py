@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 GROUPS = (("first-dissection", "is-it-real", "what-does-it-use", "your-network", "your-concepts"), ("checkpoints",))
 REST = "…"
-_SYNOPSIS = re.compile(r"\[|\b(MODEL|DATA|RUN)\b")
+_SYNOPSIS = re.compile(r"\[(--|[A-Z])|\b(MODEL|DATA|RUN)\b")
 _TIME = re.compile(r"\b\d+:\d\d\b")
 #: What every process runs first: where torch is a CPU build, torchvision cannot be imported otherwise.
 _START = "from benchmarks import machine\nmachine.shim_torchvision()\n"
